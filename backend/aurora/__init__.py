@@ -1,0 +1,1 @@
+"""Aurora: one API over the decentralised GPU markets."""

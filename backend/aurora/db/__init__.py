@@ -1,0 +1,1 @@
+"""SQL lives here and nowhere else. Rows never leave: repositories take and give domain values."""

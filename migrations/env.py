@@ -1,0 +1,25 @@
+"""Alembic environment: runs on a connection that Aurora hands over (it is always inside an event loop)."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from aurora.db.tables import metadata
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+        user_module_prefix="",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is None:
+    msg = "run `aurora migrate`: it knows DATABASE_URL and holds the lock"
+    raise SystemExit(msg)
+run(given)
