@@ -154,8 +154,11 @@ class Provider(Protocol):
         """One request's worth of offers. An empty page is a legal answer; judging it is the sync's work."""
         ...
 
-    async def quote(self, offer: Offer, *, disk_gb: float) -> Quote:
-        """The present price of `offer` with this disk, never cached. Raises OfferGone when it is not to be had."""
+    async def quote(self, offer_external_id: str, *, gpu_count: int, disk_gb: float) -> Quote:
+        """The present price of one offer with this disk, never cached. Raises OfferGone when it is not to be had.
+
+        Takes the market's id, not an `Offer`: after a restart the catalogue may no longer hold it.
+        """
         ...
 
     async def create(self, spec: LaunchSpec) -> Created:

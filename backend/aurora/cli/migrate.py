@@ -1,0 +1,37 @@
+"""`aurora migrate`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from aurora.db.engine import create_engine, sqlite_path
+from aurora.db.schema import migrate as migrate_schema
+from aurora.settings import Settings, SettingsError, load_settings
+
+
+def migrate(*, env_file: str | None, revision: str = "head") -> int:
+    """Exit code 0 when the schema is there; 2 for a wrong setting, 1 when the database cannot be reached."""
+    try:
+        settings = load_settings(env_file)
+    except SettingsError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_migrate(settings, revision))
+    except OSError as exc:
+        print(f"DATABASE_URL: cannot be reached: {exc}", file=sys.stderr)
+        return 1
+    print(f"Database is at schema {revision}")
+    return 0
+
+
+async def _migrate(settings: Settings, revision: str) -> None:
+    url = settings.database_url.get_secret_value()
+    file = sqlite_path(url)
+    if file is not None:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    try:
+        await migrate_schema(engine, revision)
+    finally:
+        await engine.dispose()

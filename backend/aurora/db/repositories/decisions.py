@@ -1,0 +1,54 @@
+"""The decision log: append only."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from aurora.db.tables import decision_outcomes, decisions
+
+
+async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """One decision; `values` has the columns of the table."""
+    await connection.execute(insert(decisions).values(dict(values)))
+
+
+async def find(connection: AsyncConnection, decision_id: str, *, tenant: str | None) -> dict[str, Any] | None:
+    query = select(decisions).where(decisions.c.id == decision_id)
+    if tenant is not None:
+        query = query.where(decisions.c.tenant == tenant)
+    row = (await connection.execute(query)).first()
+    return None if row is None else dict(row._mapping)  # noqa: SLF001 - documented accessor
+
+
+async def add_outcome(  # noqa: PLR0913 - the columns of one row
+    connection: AsyncConnection,
+    *,
+    decision_id: str,
+    attempt: int,
+    kind: str,
+    provider: str,
+    host: str | None,
+    t_known: datetime,
+    ttr_s: float | None = None,
+    latency_ms: float | None = None,
+    cost_usd: Decimal | None = None,
+) -> None:
+    """What came of it: ok, fail_fast, fail_slow, nocap or interrupted."""
+    await connection.execute(
+        insert(decision_outcomes).values(
+            decision_id=decision_id,
+            attempt=attempt,
+            kind=kind,
+            provider=provider,
+            host=host,
+            t_known=t_known,
+            ttr_s=ttr_s,
+            latency_ms=latency_ms,
+            cost_usd=cost_usd,
+            censored=False,
+        )
+    )

@@ -1,0 +1,251 @@
+"""Offers as last seen, what they cost when, and how far each slice of a catalogue has been read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from aurora.db import tables
+from aurora.domain.gpu import GpuModel
+from aurora.domain.money import usd
+from aurora.domain.offer import Offer, PriceKind
+
+CHUNK = 1000
+"""Rows written under one statement of a transaction; the commit comes after the last."""
+WIDE = 250
+"""As CHUNK for whole offers, both ways: their 39 columns are converted on the event loop, which waits meanwhile."""
+
+_OWN = {"gpu", "price_kind", "seen_at", "regions", "resources"}
+_COLUMNS = tuple(field.name for field in fields(Offer) if field.name not in _OWN)
+"""Columns that are fields of `Offer` under the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceState:
+    """How far one part of a provider's catalogue has been read."""
+
+    key: str
+    read_at: datetime | None = None
+    """When the last finished read began: nothing in it was observed earlier. None: never read."""
+    complete: bool = False
+    """The last finished read reached the end of the slice (absence from it meant gone)."""
+    offers: int = 0
+    error: str | None = None
+    """Why the newest read did not finish; None when it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOffer:
+    """An offer as it was written, and the hash of its content then."""
+
+    offer: Offer
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """A price that an offer took on at `at`, in USD per GPU and hour."""
+
+    offer_id: str
+    model: GpuModel
+    spot: bool
+    at: datetime
+    usd_per_gpu_hour: Decimal
+
+
+async def present(connection: AsyncConnection, provider: str | None = None) -> AsyncIterator[list[Offer]]:
+    """All offers not gone, in batches; `seen_at` is the time of the last write."""
+    query = select(tables.offers).where(tables.offers.c.gone_at.is_(None))
+    if provider is not None:
+        query = query.where(tables.offers.c.provider == provider)
+    async for batch in _batches(connection, query.order_by(tables.offers.c.id)):
+        yield [_offer(row) for row in batch]
+
+
+async def save(connection: AsyncConnection, offers: Iterable[StoredOffer], *, sync_id: int) -> None:
+    """Insert or overwrite, and bring back what was gone. `first_seen_at` keeps its first value."""
+    kept = {"id", "first_seen_at"}
+    table = tables.offers
+    statement = _upsert(connection, table, update=[c.name for c in table.c if c.name not in kept])
+    # one order for all writers: two that touch the same rows in opposite order would deadlock
+    ordered = sorted(offers, key=lambda stored: stored.offer.id)
+    for batch in _chunks(ordered, WIDE):
+        await connection.execute(statement, [_row(stored, sync_id) for stored in batch])
+        await asyncio.sleep(0)
+
+
+async def save_prices(connection: AsyncConnection, offers: Iterable[Offer]) -> None:
+    """One line of price history per offer, at its `seen_at`."""
+    ordered = sorted(offers, key=lambda offer: offer.id)
+    for batch in _chunks(ordered, CHUNK):
+        await connection.execute(tables.offer_prices.insert(), [_price_row(offer) for offer in batch])
+        await asyncio.sleep(0)
+
+
+async def touch(connection: AsyncConnection, seen: Mapping[str, datetime]) -> None:
+    """Only the time at which unchanged offers were last seen (ids -> time)."""
+    table = tables.offers
+    statement = update(table).where(table.c.id == bindparam("touched")).values(last_seen_at=bindparam("at"))
+    for batch in _chunks(sorted(seen), CHUNK):
+        await connection.execute(statement, [{"touched": key, "at": seen[key]} for key in batch])
+        await asyncio.sleep(0)
+
+
+async def mark_gone(connection: AsyncConnection, ids: Iterable[str], *, at: datetime, sync_id: int) -> None:
+    """These are not sold any more. They come back by `save`."""
+    table = tables.offers
+    statement = (
+        update(table)
+        .where(table.c.id == bindparam("vanished"))
+        .values(gone_at=bindparam("at"), last_sync_id=bindparam("sync"))
+    )
+    for batch in _chunks(sorted(ids), CHUNK):
+        rows = [{"vanished": key, "at": at, "sync": sync_id} for key in batch]
+        await connection.execute(statement, rows)
+        await asyncio.sleep(0)
+
+
+async def prices_since(connection: AsyncConnection, since: datetime) -> AsyncIterator[list[PricePoint]]:
+    """Price history from `since`, oldest first, in batches."""
+    prices, offers = tables.offer_prices, tables.offers
+    query = (
+        select(
+            prices.c.offer_id,
+            prices.c.at,
+            prices.c.price_per_gpu_hour,
+            *(offers.c[name] for name in ("gpu_family", "gpu_form", "gpu_vram_gb", "gpu_known", "spot")),
+        )
+        .join(offers, offers.c.id == prices.c.offer_id)
+        .where(prices.c.at >= since)
+        .order_by(prices.c.at, prices.c.id)
+    )
+    async for batch in _batches(connection, query):
+        yield [
+            PricePoint(row.offer_id, _model(row), row.spot, row.at, row.price_per_gpu_hour) for row in batch
+        ]
+
+
+async def slices(
+    connection: AsyncConnection, provider: str | None = None
+) -> dict[str, dict[str, SliceState]]:
+    """Slice states by provider and key."""
+    query = select(tables.catalogue_slices)
+    if provider is not None:
+        query = query.where(tables.catalogue_slices.c.provider == provider)
+    found: dict[str, dict[str, SliceState]] = {}
+    for row in await connection.execute(query):
+        state = SliceState(row.slice_key, row.read_at, row.complete, row.offers, row.error)
+        found.setdefault(row.provider, {})[state.key] = state
+    return found
+
+
+async def save_slices(connection: AsyncConnection, provider: str, states: Iterable[SliceState]) -> None:
+    rows = [_slice_row(provider, state) for state in sorted(states, key=lambda state: state.key)]
+    if rows:
+        changing = ["read_at", "complete", "offers", "error"]
+        await connection.execute(_upsert(connection, tables.catalogue_slices, update=changing), rows)
+
+
+async def drop_slices(connection: AsyncConnection, provider: str, keys: Iterable[str]) -> None:
+    """Forget slices that the market does not list any more."""
+    table = tables.catalogue_slices
+    statement = delete(table).where(table.c.provider == provider, table.c.slice_key == bindparam("dropped"))
+    rows = [{"dropped": key} for key in sorted(keys)]
+    if rows:
+        await connection.execute(statement, rows)
+
+
+def seen_later(offer: Offer, at: datetime | None) -> Offer:
+    """The offer as it stands when it was seen, unchanged, at `at` too: what it may be kept for has shrunk."""
+    if at is None or at <= offer.seen_at:
+        return offer
+    left = offer.max_duration_s
+    if left is not None:
+        left = max(0.0, left - (at - offer.seen_at).total_seconds())
+    return replace(offer, seen_at=at, max_duration_s=left)
+
+
+async def _batches(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[Sequence[Row[Any]]]:
+    result = await connection.stream(query)
+    async for batch in result.partitions(WIDE):
+        yield batch
+        await asyncio.sleep(0)
+
+
+def _upsert(connection: AsyncConnection, table: Table, *, update: Sequence[str]) -> Any:
+    """INSERT .. ON CONFLICT DO UPDATE of the named columns, in the connection's dialect."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in update},
+    )
+
+
+def _chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _row(stored: StoredOffer, sync_id: int) -> dict[str, Any]:
+    offer = stored.offer
+    row: dict[str, Any] = {name: getattr(offer, name) for name in _COLUMNS}
+    row.update(
+        id=offer.id,
+        gpu_family=offer.gpu.family,
+        gpu_form=offer.gpu.form,
+        gpu_vram_gb=offer.gpu.vram_gb,
+        gpu_known=offer.gpu.known,
+        price_kind=offer.price_kind.value,
+        regions=",".join(sorted(offer.regions)),
+        resources=sorted(offer.resources),
+        content_hash=stored.content_hash,
+        first_seen_at=offer.seen_at,
+        last_seen_at=offer.seen_at,
+        gone_at=None,
+        last_sync_id=sync_id,
+    )
+    return row
+
+
+def _offer(row: Row[Any]) -> Offer:
+    values = row._mapping  # noqa: SLF001 - the documented name of a Row's mapping
+    return Offer(
+        gpu=_model(row),
+        price_kind=PriceKind(row.price_kind),
+        seen_at=row.last_seen_at,
+        regions=frozenset(row.regions.split(",")) if row.regions else frozenset(),
+        resources=frozenset(row.resources),
+        **{name: values[name] for name in _COLUMNS},
+    )
+
+
+def _model(row: Row[Any]) -> GpuModel:
+    return GpuModel(row.gpu_family, row.gpu_form, row.gpu_vram_gb, row.gpu_known)
+
+
+def _price_row(offer: Offer) -> dict[str, Any]:
+    return {
+        "offer_id": offer.id,
+        "at": offer.seen_at,
+        "gpu_family": offer.gpu.family,
+        "price_per_hour": offer.price_per_hour,
+        "price_per_gpu_hour": usd(offer.price_per_gpu_hour()),
+        "price_kind": offer.price_kind.value,
+    }
+
+
+def _slice_row(provider: str, state: SliceState) -> dict[str, Any]:
+    return {
+        "provider": provider,
+        "slice_key": state.key,
+        "read_at": state.read_at,
+        "complete": state.complete,
+        "offers": state.offers,
+        "error": state.error,
+    }

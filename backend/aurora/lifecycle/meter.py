@@ -1,0 +1,36 @@
+"""Running time and money of an attempt, counted between two looks."""
+
+from datetime import datetime
+
+from aurora.domain.billing import BillingRule
+from aurora.domain.records import Attempt
+from aurora.lifecycle.work import Work
+
+
+def bill(work: Work, attempt: Attempt, rule: BillingRule, *, billing: bool) -> Attempt:
+    """Count the time since the last look if the meter was running; `billing` says whether it runs from now on.
+
+    Time without observation (restart, unreachable provider) counts: the market bills it too.
+    """
+    attempt = work.attempts[attempt.number]
+    seconds = attempt.billed_s + _elapsed(attempt, work.now)
+    cost = rule.cost(attempt.usd_per_hour, seconds) if seconds > 0 else attempt.cost_usd
+    changed = work.change_attempt(
+        attempt, billed_s=seconds, billed_until=work.now if billing else None, cost_usd=cost
+    )
+    work.change(cost_usd=sum((one.cost_usd for one in work.attempts.values()), start=cost * 0))
+    return changed
+
+
+def _elapsed(attempt: Attempt, now: datetime) -> float:
+    return 0.0 if attempt.billed_until is None else max(0.0, (now - attempt.billed_until).total_seconds())
+
+
+def running_seconds(work: Work) -> float:
+    """Time spent running, over all attempts, up to now."""
+    total = 0.0
+    for one in work.attempts.values():
+        if one.running_at is not None:
+            end = one.ended_at or one.terminate_asked_at or work.now
+            total += max(0.0, (end - one.running_at).total_seconds())
+    return total

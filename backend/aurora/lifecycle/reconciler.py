@@ -1,0 +1,156 @@
+"""The loop: claim what is due, step it with no transaction open, write the result only while the claim holds."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Protocol
+
+from aurora.db.database import Database
+from aurora.db.repositories import deployments
+from aurora.domain.errors import AuroraError, DatabaseUnavailable
+from aurora.domain.records import DeploymentView
+from aurora.lifecycle.context import Context
+from aurora.lifecycle.journal import ClaimLost
+from aurora.lifecycle.step import step
+from aurora.lifecycle.work import Work
+
+
+class Report(Protocol):
+    """Told about passes; must not raise."""
+
+    def stepped(self, deployment_id: str, *, seconds: float) -> None: ...
+
+    def step_failed(self, deployment_id: str, error: BaseException) -> None: ...
+
+    def pass_failed(self, error: BaseException) -> None: ...
+
+    def pass_recovered(self) -> None: ...
+
+
+class Reconciler:
+    """Runs until cancelled. `kick()` makes it look at once; `deadline` bounds one step's provider calls."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        database: Database,
+        report: Report,
+        deadline: Callable[[float], AbstractContextManager[object]],
+    ) -> None:
+        self._context = context
+        self._database = database
+        self._report = report
+        self._deadline = deadline
+        self._kicked = asyncio.Event()
+        self._owner = secrets.token_hex(8)
+        self._running: set[asyncio.Task[None]] = set()
+
+    def kick(self) -> None:
+        """Something is due now."""
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Look for due work at least every `interval` seconds, for ever."""
+        failing = False
+        try:
+            while True:
+                try:
+                    await self._start_due()
+                    if failing:
+                        self._report.pass_recovered()
+                    failing = False
+                except DatabaseUnavailable as exc:
+                    if not failing:
+                        self._report.pass_failed(exc)
+                    failing = True
+                await self._wait()
+        finally:
+            await self._drain()
+
+    async def run_once(self) -> int:
+        """Claim what is due, step it all, wait for it. The number of deployments stepped."""
+        started = await self._start_due()
+        await asyncio.gather(*self._running)
+        return started
+
+    async def _start_due(self) -> int:
+        policy = self._context.policy
+        free = policy.concurrent - len(self._running)
+        if free <= 0:
+            return 0
+        now = self._context.clock.now()
+        async with self._database.write() as connection:
+            views = await deployments.claim_due(
+                connection,
+                now=now,
+                until=now + timedelta(seconds=policy.claim_s),
+                claim=f"{self._owner}-{secrets.token_hex(8)}",
+                limit=min(free, policy.batch),
+            )
+        for view in views:
+            task = asyncio.create_task(self._work(view), name=f"reconcile {view.deployment.id}")
+            self._running.add(task)
+            task.add_done_callback(self._done)
+        return len(views)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._kicked.set()
+
+    async def _wait(self) -> None:
+        """Until kicked, or the interval has passed."""
+        kicked = asyncio.ensure_future(self._kicked.wait())
+        timer = asyncio.ensure_future(self._context.clock.sleep(self._pause()))
+        try:
+            await asyncio.wait({kicked, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            kicked.cancel()
+            timer.cancel()
+            await asyncio.gather(kicked, timer, return_exceptions=True)
+        self._kicked.clear()
+
+    def _pause(self) -> float:
+        return self._context.policy.interval
+
+    async def _work(self, view: DeploymentView) -> None:
+        clock = self._context.clock
+        began = clock.monotonic()
+        work = Work(view, now=clock.now())
+        try:
+            with self._deadline(self._context.policy.step_s):
+                await step(self._context, work)
+            work.now = clock.now()
+            await self._context.journal.finish(work)
+        except ClaimLost as exc:
+            self._context.journal.drop(work)
+            self._report.step_failed(view.deployment.id, exc)
+        except AuroraError as exc:
+            self._report.step_failed(view.deployment.id, exc)
+            await self._release(work)
+        except Exception as exc:  # noqa: BLE001 - a bug in one deployment's step must not stop the others; it is reported
+            self._report.step_failed(view.deployment.id, exc)
+            await self._release(work)
+        else:
+            self._report.stepped(view.deployment.id, seconds=clock.monotonic() - began)
+
+    async def _release(self, work: Work) -> None:
+        """Nothing of this pass is written; the deployment is looked at again soon."""
+        self._context.journal.drop(work)
+        now = self._context.clock.now()
+        try:
+            async with self._database.write() as connection:
+                await deployments.release_claim(connection, work.loaded, due_at=now + timedelta(seconds=10))
+        except AuroraError as exc:
+            # The claim runs out by itself; whoever comes next re-reads everything.
+            self._report.step_failed(work.loaded.id, exc)
+
+    async def _drain(self) -> None:
+        """On shutdown: a create that is under way is finished or left settled as sent."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=25)
+        for task in set(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)

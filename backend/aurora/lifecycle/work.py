@@ -1,0 +1,106 @@
+"""One claimed deployment while a step works on it: all changes are gathered and written in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from aurora.db.repositories.holds import Hold
+from aurora.domain.deployment import TRANSITIONS, AttemptState, DeploymentStatus
+from aurora.domain.records import Attempt, Deployment, DeploymentEvent, DeploymentView
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of one attempt, for reputation and learning."""
+
+    kind: str
+    attempt: int
+    provider: str
+    host: str | None
+    decision_id: str
+    ttr_s: float | None = None
+    latency_ms: float | None = None
+    cost_usd: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the next commit writes."""
+
+    attempts: set[int] = field(default_factory=set)
+    added: set[int] = field(default_factory=set)
+    events: list[DeploymentEvent] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    decisions: list[Mapping[str, Any]] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    launched: list[tuple[int, datetime]] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
+    logs: dict[int, str] = field(default_factory=dict)
+
+
+class Work:
+    """The present values of a deployment and its attempts, and what has changed since the last commit."""
+
+    def __init__(self, view: DeploymentView, *, now: datetime) -> None:
+        self.loaded = view.deployment
+        self.deployment = view.deployment
+        self.attempts: dict[int, Attempt] = {one.number: one for one in view.attempts}
+        self.now = now
+        self.look_again: float | None = None
+        self.gathered = Gathered()
+
+    @property
+    def current(self) -> Attempt:
+        """The newest attempt."""
+        return self.attempts[max(self.attempts)]
+
+    @property
+    def open_attempts(self) -> tuple[Attempt, ...]:
+        return tuple(one for one in self.attempts.values() if one.state is not AttemptState.ENDED)
+
+    @property
+    def ending(self) -> bool:
+        """Nothing new may be started: a person, the time limit, the budget or a failure has ended it."""
+        return self.deployment.wanted == "terminated" or self.deployment.end_reason is not None
+
+    def change(self, **changes: Any) -> Deployment:
+        self.deployment = replace(self.deployment, **changes)
+        return self.deployment
+
+    def move(self, status: DeploymentStatus, *, phase: str, reason: str | None = None) -> None:
+        """A legal move of the deployment, with its event. Staying where it is only changes the phase."""
+        before = self.deployment.status
+        if status is not before:
+            if status not in TRANSITIONS[before]:
+                msg = f"illegal move {before} -> {status} of {self.deployment.id}"
+                raise RuntimeError(msg)
+            self.event(status.value, reason or phase)
+        self.change(status=status, phase=phase, reason=reason)
+        if status.ended:
+            self.change(ended_at=self.now)
+
+    def change_attempt(self, attempt: Attempt, **changes: Any) -> Attempt:
+        changed = replace(self.attempts[attempt.number], **changes)
+        self.attempts[attempt.number] = changed
+        if attempt.number not in self.gathered.added:
+            self.gathered.attempts.add(attempt.number)
+        return changed
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        self.attempts[attempt.number] = attempt
+        self.gathered.added.add(attempt.number)
+
+    def event(self, kind: str, message: str, *, attempt: int | None = None, **data: Any) -> None:
+        self.gathered.events.append(
+            DeploymentEvent(self.deployment.id, self.now, kind, message, attempt, data)
+        )
+
+    def again_in(self, seconds: float) -> None:
+        """Look again after at most `seconds`."""
+        self.look_again = seconds if self.look_again is None else min(self.look_again, seconds)
+
+    def committed(self) -> None:
+        """What was gathered has been written."""
+        self.gathered = Gathered()

@@ -1,0 +1,1 @@
+"""Use cases: sync, route, deploy, look after providers. One module each."""

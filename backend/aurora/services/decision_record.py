@@ -1,0 +1,99 @@
+"""A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, and what would change it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aurora.db.repositories.holds import Hold
+from aurora.domain.request import ComputeRequest
+from aurora.routing.decision import Decision, RankedOffer, Relaxation
+from aurora.services.request_record import to_record
+
+_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionContext:
+    """What surrounds a decision: who asked, under which configuration, as which attempt."""
+
+    id: str
+    request_id: str | None
+    config_version: str
+    mode: str = "rule-based"
+    attempt: int = 1
+    parent_decision: str | None = None
+
+
+def decision_record(
+    decision: Decision, request: ComputeRequest, *, context: DecisionContext, holds: Iterable[Hold]
+) -> dict[str, Any]:
+    """The columns of `decisions` (learning.md's decision log)."""
+    chosen = decision.chosen
+    return {
+        "id": context.id,
+        "request_id": context.request_id,
+        "tenant": request.tenant,
+        "at": decision.decided_at,
+        "config_version": context.config_version,
+        "mode": context.mode,
+        "policy": decision.policy,
+        "policy_version": decision.policy_version,
+        "experiment": None,
+        "arm": None,
+        "unit": request.tenant,
+        "bucket": None,
+        "market": f"{request.region}/{request.gpu.name}",
+        "snapshot_version": decision.snapshot_version,
+        "request": to_record(request),
+        "candidates": [ranked_record(one) for one in decision.ranked[:_KEPT]],
+        "counts": {**decision.counts, "total": decision.total},
+        "holds": [hold_record(one) for one in holds],
+        "relaxations": [relaxation_record(one) for one in decision.relaxations],
+        "chosen": None if chosen is None else chosen.offer_id,
+        "rationale": decision.rationale,
+        # Rules are deterministic: the chosen offer had probability one.
+        "propensity": None if chosen is None else 1.0,
+        "propensities": None,
+        "explore": False,
+        "fallback_reason": None,
+        "seed": decision.seed,
+        "attempt": context.attempt,
+        "parent_decision": context.parent_decision,
+    }
+
+
+def ranked_record(one: RankedOffer) -> dict[str, Any]:
+    """One ranked offer with its score by term and the features that it was scored on."""
+    offer = one.fit.offer
+    return {
+        "offer": one.offer_id,
+        "provider": offer.provider,
+        "gpu_type": offer.gpu.name,
+        "gpu_count": one.fit.gpus,
+        "region": offer.region_raw,
+        "regions": sorted(offer.regions),
+        "usd_per_hour": str(one.price_usd_per_hour),
+        "usd_per_gpu_hour": str(one.price_usd_per_gpu_hour),
+        "price_kind": one.price_kind.value,
+        "seen_at": offer.seen_at.isoformat(),
+        "latency_ms": one.estimated_latency_ms,
+        "reputation": one.candidate.reputation,
+        "free": one.candidate.free,
+        "total": one.candidate.total,
+        "score": one.score,
+        "terms": dict(one.terms),
+    }
+
+
+def hold_record(hold: Hold) -> dict[str, Any]:
+    return {
+        "offer": hold.offer_id,
+        "reason": hold.reason,
+        "deployment": hold.deployment_id,
+        "attempt": hold.attempt,
+    }
+
+
+def relaxation_record(one: Relaxation) -> dict[str, Any]:
+    changes: list[Mapping[str, Any]] = [asdict(change) for change in one.changes]
+    return {"text": str(one), "changes": changes, "offers": one.offers}

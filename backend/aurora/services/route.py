@@ -1,0 +1,274 @@
+"""`POST /route`: decide without I/O, commit the intent, answer. Creates happen in the background."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from sqlalchemy.exc import IntegrityError
+
+from aurora.db.database import Database
+from aurora.db.repositories import decisions, deployments, holds
+from aurora.db.repositories import idempotency as keys
+from aurora.domain.clock import Clock
+from aurora.domain.deployment import DeploymentStatus
+from aurora.domain.errors import Conflict, NotFound
+from aurora.domain.money import usd_up
+from aurora.domain.records import Attempt, Deployment, DeploymentEvent, RouteAnswer
+from aurora.domain.request import ComputeRequest
+from aurora.routing.decision import Decision, RankedOffer
+from aurora.routing.router import decide
+from aurora.services.candidates import RoutingIdentity
+from aurora.services.capacity import CapacityOverlay
+from aurora.services.decision_record import DecisionContext, decision_record
+from aurora.services.deployments import shown
+from aurora.services.intent import attempt_on, hold_for, new_id
+from aurora.services.market import Market
+from aurora.services.ports import Caller, Idempotency
+from aurora.services.request_record import to_record
+from aurora.services.route_answer import decided_answer, stored_answer
+from aurora.services.sealing import Sealer
+from aurora.services.waiters import Waiters
+
+_OPERATION = "route"
+_KEY_DAYS = 7
+_COST_MARGIN = Decimal("1.2")
+
+
+class RouteWatcher(Protocol):
+    """Told about every answer; must not raise."""
+
+    def decided(self, decision: Decision, *, seconds: float) -> None: ...
+
+    def answered(self, answer: RouteAnswer) -> None: ...
+
+    def asked(self, request: ComputeRequest) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RouteParts:
+    """What routing works with."""
+
+    market: Market
+    overlay: CapacityOverlay
+    database: Database
+    sealer: Sealer
+    waiters: Waiters
+    watcher: RouteWatcher
+    identity: RoutingIdentity
+    clock: Clock
+    kick: Callable[[], None]
+    emulated: bool
+
+
+class RouteService:
+    """One request, one decision, at most one deployment."""
+
+    def __init__(self, parts: RouteParts) -> None:
+        self._parts = parts
+        self._in_flight: set[tuple[str, str]] = set()
+
+    async def route(
+        self,
+        request: ComputeRequest,
+        *,
+        caller: Caller,
+        dry_run: bool = False,
+        wait_s: float = 0.0,
+        idempotency: Idempotency | None = None,
+        request_id: str | None = None,
+    ) -> RouteAnswer:
+        """See `ports.Routing`."""
+        self._parts.watcher.asked(request)
+        if dry_run:
+            answer = self._dry(request)
+        elif idempotency is None:
+            answer = await self._deploy(request, caller=caller, wait_s=wait_s, request_id=request_id)
+        else:
+            answer = await self._once(
+                request, caller=caller, wait_s=wait_s, idempotency=idempotency, request_id=request_id
+            )
+        self._parts.watcher.answered(answer)
+        return answer
+
+    async def _once(
+        self,
+        request: ComputeRequest,
+        *,
+        caller: Caller,
+        wait_s: float,
+        idempotency: Idempotency,
+        request_id: str | None,
+    ) -> RouteAnswer:
+        """Same key and body: the same deployment, in its present state."""
+        mark = (caller.tenant, idempotency.key)
+        if mark in self._in_flight:
+            raise _in_flight()
+        self._in_flight.add(mark)
+        try:
+            known = await self._bound(caller, idempotency)
+            if known is not None:
+                if wait_s > 0:
+                    await self._wait(known, wait_s)
+                return await self._stored(known)
+            return await self._deploy(
+                request, caller=caller, wait_s=wait_s, request_id=request_id, idempotency=idempotency
+            )
+        finally:
+            self._in_flight.discard(mark)
+
+    async def _bound(self, caller: Caller, idempotency: Idempotency) -> str | None:
+        async with self._parts.database.read() as connection:
+            bound = await keys.find(
+                connection,
+                tenant=caller.tenant,
+                operation=_OPERATION,
+                key=idempotency.key,
+                now=self._parts.clock.now(),
+            )
+        if bound is None:
+            return None
+        if bound.body_hash != idempotency.body_hash:
+            raise Conflict("this Idempotency-Key was used with another body", code="idempotency_conflict")
+        return bound.deployment_id
+
+    def _decide(self, request: ComputeRequest) -> Decision:
+        clock = self._parts.clock
+        snapshot = self._parts.market.snapshot()
+        began = clock.monotonic()
+        decision = decide(snapshot, request, now=clock.now(), max_age_s=self._parts.identity.offer_max_age_s)
+        self._parts.watcher.decided(decision, seconds=clock.monotonic() - began)
+        return decision
+
+    def _dry(self, request: ComputeRequest) -> RouteAnswer:
+        decision = self._decide(request)
+        return decided_answer(decision, decision_id=None, emulated=self._parts.emulated)
+
+    async def _deploy(
+        self,
+        request: ComputeRequest,
+        *,
+        caller: Caller,
+        wait_s: float,
+        request_id: str | None,
+        idempotency: Idempotency | None = None,
+    ) -> RouteAnswer:
+        decision = self._decide(request)
+        context = DecisionContext(new_id("dec"), request_id, self._parts.identity.config_version)
+        record = decision_record(decision, request, context=context, holds=self._parts.market.holds())
+        if decision.chosen is None:
+            async with self._parts.database.write() as connection:
+                await decisions.add(connection, record)
+            return decided_answer(decision, decision_id=context.id, emulated=self._parts.emulated)
+        deployment, attempt = self._intent(decision.chosen, request, caller=caller, decision_id=context.id)
+        self._parts.overlay.take(hold_for(attempt))
+        try:
+            await self._commit(deployment, attempt, record=record, caller=caller, idempotency=idempotency)
+        except BaseException:
+            self._parts.overlay.release(deployment.id, attempt.number)
+            raise
+        self._parts.kick()
+        if wait_s > 0:
+            await self._wait(deployment.id, wait_s)
+            return await self._stored(deployment.id)
+        return decided_answer(
+            decision,
+            decision_id=context.id,
+            deployment_id=deployment.id,
+            emulated=self._parts.emulated,
+        )
+
+    def _intent(
+        self, chosen: RankedOffer, request: ComputeRequest, *, caller: Caller, decision_id: str
+    ) -> tuple[Deployment, Attempt]:
+        now = self._parts.clock.now()
+        deployment_id = new_id("dep")
+        attempt = attempt_on(
+            chosen,
+            request,
+            deployment_id=deployment_id,
+            number=1,
+            installation=self._parts.identity.installation,
+            now=now,
+        )
+        deployment = Deployment(
+            id=deployment_id,
+            tenant=caller.tenant,
+            actor=caller.actor,
+            decision_id=decision_id,
+            status=DeploymentStatus.PENDING,
+            phase="intent",
+            wanted="running",
+            request=to_record(request),
+            sealed_workload=self._parts.sealer.seal(request.workload),
+            allowed_s=request.allowed_seconds,
+            max_total_cost=request.max_total_cost or _default_cost(request),
+            created_at=now,
+            provider=attempt.provider,
+            due_at=now,
+            emulated=self._parts.emulated,
+        )
+        return deployment, attempt
+
+    async def _commit(
+        self,
+        deployment: Deployment,
+        attempt: Attempt,
+        *,
+        record: dict[str, Any],
+        caller: Caller,
+        idempotency: Idempotency | None,
+    ) -> None:
+        """Decision, deployment, attempt, hold, event and key in one transaction: all or nothing."""
+        now = deployment.created_at
+        text = f"{attempt.offer_id} chosen at ${attempt.decided_usd_per_hour}/h ({attempt.price_kind})"
+        event = DeploymentEvent(deployment.id, now, "intent", text, attempt=1, data={"name": attempt.name})
+        try:
+            async with self._parts.database.write() as connection:
+                await decisions.add(connection, record)
+                await deployments.add(connection, deployment)
+                await deployments.add_attempt(connection, attempt)
+                await holds.add(connection, hold_for(attempt))
+                await deployments.add_events(connection, [event])
+                if idempotency is not None:
+                    await keys.bind(
+                        connection,
+                        tenant=caller.tenant,
+                        operation=_OPERATION,
+                        key=idempotency.key,
+                        body_hash=idempotency.body_hash,
+                        deployment_id=deployment.id,
+                        now=now,
+                        expires_at=now + timedelta(days=_KEY_DAYS),
+                    )
+        except IntegrityError as exc:
+            if idempotency is None:
+                raise
+            raise _in_flight() from exc
+
+    async def _wait(self, deployment_id: str, seconds: float) -> None:
+        async with self._parts.database.read() as connection:
+            view = await deployments.find(connection, deployment_id)
+        if view is None or view.deployment.status is DeploymentStatus.RUNNING or view.deployment.status.ended:
+            return
+        await self._parts.waiters.wait(deployment_id, clock=self._parts.clock, seconds=seconds)
+
+    async def _stored(self, deployment_id: str) -> RouteAnswer:
+        """The answer for a deployment that exists, in its present state."""
+        async with self._parts.database.read() as connection:
+            view = await deployments.find(connection, deployment_id)
+            if view is None:
+                raise NotFound(f"no deployment {deployment_id}")
+            record = await decisions.find(connection, view.deployment.decision_id, tenant=None)
+        return stored_answer(shown(view), record or {}, clock=self._parts.clock)
+
+
+def _default_cost(request: ComputeRequest) -> Decimal:
+    return usd_up(request.max_price * request.gpu_hours * _COST_MARGIN)
+
+
+def _in_flight() -> Conflict:
+    return Conflict(
+        "a request with this Idempotency-Key is being worked on", code="idempotency_in_flight", retry_after=1
+    )

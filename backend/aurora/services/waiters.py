@@ -1,0 +1,44 @@
+"""Those who wait for a deployment."""
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+from aurora.domain.clock import Clock
+from aurora.domain.deployment import DeploymentStatus
+from aurora.domain.records import DeploymentView
+
+
+class Waiters:
+    """Those who wait for a deployment to run or to fail."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[asyncio.Future[DeploymentView]]] = defaultdict(list)
+
+    def changed(self, view: DeploymentView) -> None:
+        """Wake those who wait for this deployment, if it is worth it."""
+        status = view.deployment.status
+        if status is DeploymentStatus.RUNNING or status.ended:
+            for future in self._waiting.pop(view.deployment.id, []):
+                if not future.done():
+                    future.set_result(view)
+
+    async def wait(self, deployment_id: str, *, clock: Clock, seconds: float) -> None:
+        """Until it runs or has ended, or the time is over."""
+        future: asyncio.Future[DeploymentView] = asyncio.get_running_loop().create_future()
+        self._waiting[deployment_id].append(future)
+        timer = asyncio.ensure_future(clock.sleep(seconds))
+        either: set[asyncio.Future[Any]] = {future, timer}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            await asyncio.gather(timer, return_exceptions=True)
+            self._drop(deployment_id, future)
+
+    def _drop(self, deployment_id: str, future: asyncio.Future[DeploymentView]) -> None:
+        left = [one for one in self._waiting.get(deployment_id, []) if one is not future]
+        if left:
+            self._waiting[deployment_id] = left
+        else:
+            self._waiting.pop(deployment_id, None)
