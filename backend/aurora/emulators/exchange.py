@@ -1,0 +1,73 @@
+"""One request and its reply, free of the web framework, so that a provider's rules are plain functions without an await.
+
+Handlers are synchronous on purpose: whatever one does to the emulated market happens at one instant (two parallel creates
+of one offer cannot both win).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A request as a provider sees it. `path` is as requested; `base` is the provider's URL as the caller reached it."""
+
+    method: str
+    path: str
+    base: str
+    now: datetime
+    params: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    peer: str = ""
+
+    def json(self) -> Any:
+        """The body as JSON; an empty body is an empty object. Raises ValueError on anything else."""
+        return json.loads(self.body) if self.body.strip() else {}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: `body` is JSON data, or text or bytes that go out as they are."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    def encoded(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        if isinstance(self.body, str) and self.content_type != "application/json":
+            return self.body.encode()
+        return json.dumps(self.body).encode()
+
+    def with_body(self, body: Any) -> "Reply":
+        return replace(self, body=body)
+
+
+Handler = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A route of a provider, with what the fault machinery must know about its answer.
+
+    `operation` counts the calls; `classify` may tell two operations on one route apart by the request.
+    `required` are keys a client cannot do without; `empty` is what a well-formed answer without rows looks like.
+    """
+
+    method: str
+    path: str
+    operation: str
+    handler: Handler
+    classify: Callable[[Call], str] | None = None
+    required: tuple[str, ...] = ()
+    empty: Mapping[str, Any] = field(default_factory=dict)
+
+    def operation_of(self, call: Call) -> str:
+        return self.classify(call) if self.classify else self.operation
