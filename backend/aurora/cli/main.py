@@ -1,6 +1,5 @@
 """The commands."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -82,7 +81,3 @@ def _exit(code: int) -> None:
 def main() -> None:
     """Entry point."""
     app()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

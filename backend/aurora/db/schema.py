@@ -52,10 +52,11 @@ def _is_older(script: ScriptDirectory, revision: str, current: str | None) -> bo
 async def at_head(engine: AsyncEngine) -> bool:
     """True when the database has exactly the newest schema."""
     async with engine.connect() as connection:
-        return await connection.run_sync(_at_head)
+        return await connection.run_sync(is_at_head)
 
 
-def _at_head(connection: Connection) -> bool:
+def is_at_head(connection: Connection) -> bool:
+    """The same on a connection that is open."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     return MigrationContext.configure(connection).get_current_revision() == head
 

@@ -12,6 +12,7 @@ from aurora.lifecycle.journal import Journal
 from aurora.lifecycle.policy import LifecyclePolicy
 from aurora.lifecycle.work import Work
 from aurora.providers.base import Provider
+from aurora.services.candidates import ChosenAttempt
 
 
 class Providers(Protocol):
@@ -25,21 +26,13 @@ class NextCandidate(Protocol):
 
     def choose(
         self, deployment: Deployment, attempts: Sequence[Attempt], *, avoid_provider: str | None = None
-    ) -> "NextAttempt | None":
+    ) -> ChosenAttempt | None:
         """The next attempt (state intent) with its decision, or None when nothing fits now. Writes nothing."""
         ...
 
     def workload(self, deployment: Deployment) -> Workload:
         """What to run, secrets included."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class NextAttempt:
-    """An attempt that may be committed, and the decision that it rests on (columns of `decisions`)."""
-
-    attempt: Attempt
-    decision: dict[str, object]
 
 
 class Sightings(Protocol):

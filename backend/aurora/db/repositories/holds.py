@@ -73,8 +73,12 @@ async def release(connection: AsyncConnection, deployment_id: str, *, attempt: i
     )
 
 
-async def present(connection: AsyncConnection, *, now: datetime) -> tuple[Hold, ...]:
-    """All holds that have not expired; expired ones are dropped."""
+async def drop_expired(connection: AsyncConnection, *, now: datetime) -> None:
+    """Forget refusals whose time is over."""
     await connection.execute(delete(rows).where(rows.c.expires_at <= now))
+
+
+async def present(connection: AsyncConnection, *, now: datetime) -> tuple[Hold, ...]:
+    """All holds that have not expired."""
     query = select(rows).where(or_(rows.c.expires_at.is_(None), rows.c.expires_at > now))
     return tuple(_hold(row) for row in await connection.execute(query))

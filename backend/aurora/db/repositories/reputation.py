@@ -25,5 +25,5 @@ async def outcome_counts(connection: AsyncConnection) -> list[OutcomeCount]:
         .where(rows.c.censored.is_(False))
         .group_by(rows.c.provider, rows.c.host, rows.c.kind)
     )
-    found = (await connection.execute(query)).tuples()
+    found = await connection.execute(query)
     return [OutcomeCount(provider, host, kind, count) for provider, host, kind, count in found]

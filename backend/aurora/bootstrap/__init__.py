@@ -1,0 +1,5 @@
+"""Builds everything from Settings and owns lifetimes: the only room that knows all others."""
+
+from aurora.bootstrap.assembly import Aurora, running
+
+__all__ = ["Aurora", "running"]

@@ -1,0 +1,313 @@
+"""One composition root, one exit stack: whatever is opened is closed in reverse, also when start-up fails half-way."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from aurora.bootstrap.emulator import emulator_limits
+from aurora.bootstrap.markets import MarketParts, Markets
+from aurora.bootstrap.policies import lifecycle_policy, sync_interval, sync_policies
+from aurora.bootstrap.readiness import Readiness
+from aurora.bootstrap.sources import Sources
+from aurora.bootstrap.watchers import CommitWatcher, RouteWatch, SyncWatch
+from aurora.db.database import Database
+from aurora.db.engine import create_engine, sqlite_path
+from aurora.db.lock import FileLock
+from aurora.db.repositories import deployments, holds, installation
+from aurora.domain.clock import Clock
+from aurora.domain.gpu_table import GpuTable
+from aurora.domain.health import ProviderStatus
+from aurora.domain.region import RegionTable
+from aurora.lifecycle.context import Context
+from aurora.lifecycle.journal import Journal
+from aurora.lifecycle.reconciler import Reconciler
+from aurora.lifecycle.sightings import GroupedSightings
+from aurora.lifecycle.sweep import Sweep
+from aurora.providers.registry import ProviderRegistry
+from aurora.resilience.deadline import deadline
+from aurora.resilience.events import Hooks
+from aurora.services.alerts import AlertBook, Alerts
+from aurora.services.attempt_figures import AttemptFigures
+from aurora.services.candidates import Candidates, RoutingIdentity
+from aurora.services.capacity import CapacityOverlay
+from aurora.services.catalogue import Catalogue
+from aurora.services.decisions import DecisionDesk
+from aurora.services.deployments import DeploymentDesk
+from aurora.services.health_recorder import HealthRecorder
+from aurora.services.intake import IntakeRules, RequestIntake
+from aurora.services.market import Market
+from aurora.services.offer_sync import OfferSync
+from aurora.services.provider_config import ProvidersConfig
+from aurora.services.provider_desk import DeskPolicy, ProviderDesk
+from aurora.services.provider_states import ProviderStates
+from aurora.services.reputation import Reputation
+from aurora.services.route import RouteParts, RouteService
+from aurora.services.router_config import RouterConfig
+from aurora.services.sealing import Sealer, own_secret
+from aurora.services.waiters import Waiters
+from aurora.services.workload_templates import WorkloadTemplates
+from aurora.settings import PROVIDERS, Settings
+from aurora.telemetry.hooks import ResilienceHook
+from aurora.telemetry.lifecycle import LifecycleHook
+from aurora.telemetry.metrics import Metrics
+from aurora.telemetry.outages import Outages
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What users edit in `config/`."""
+
+    router: RouterConfig
+    workloads: WorkloadTemplates
+    providers: ProvidersConfig
+    version: str
+    """A digest of their texts: decisions name it."""
+
+    @classmethod
+    def load(cls, folder: Path) -> "Files":
+        """Raises ConfigError with one line naming file and key."""
+        digest = hashlib.sha256()
+        for name in ("router.yaml", "workloads.yaml", "providers.yaml"):
+            file = folder / name
+            digest.update(file.read_bytes() if file.is_file() else b"")
+        return cls(
+            RouterConfig.load(folder / "router.yaml"),
+            WorkloadTemplates.load(folder / "workloads.yaml"),
+            ProvidersConfig.load(folder / "providers.yaml"),
+            digest.hexdigest()[:12],
+        )
+
+
+class Aurora:
+    """A running Aurora: everything built, nothing started. `start()` reads the database; loops are the worker's."""
+
+    def __init__(
+        self, settings: Settings, *, database: Database, clock: Clock, files: Files, own: str
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = database
+        self.files = files
+        self.installation = own
+        self.emulated = settings.emulated
+        self.mode = settings.aurora_mode.value
+        self.version = package_version("aurora-gpu")
+        self.started_at: datetime = clock.now()
+        self.gpus = GpuTable.load()
+        self.regions = RegionTable.load()
+        self.metrics = Metrics()
+        self.outages = Outages(clock)
+        self.registry = ProviderRegistry()
+        self._build_markets()
+        self._build_catalogue()
+        self._build_routing()
+        self._build_lifecycle()
+        self._build_health()
+        self.readiness = Readiness(
+            database, clock=clock, synced=lambda: self.sync_watch.all_ran(self.registry.names())
+        )
+
+    def _build_markets(self) -> None:
+        self.hooks = Hooks([ResilienceHook(self.metrics, self.outages)])
+        parts = MarketParts(
+            settings=self.settings,
+            config=self.files.providers,
+            gpus=self.gpus,
+            regions=self.regions,
+            clock=self.clock,
+            hooks=self.hooks,
+        )
+        self.markets = Markets(parts, self.registry)
+        self.markets.register_all(self._status, limits="real")
+
+    def _status(self, name: str) -> ProviderStatus:
+        """Asked later than the desk is built."""
+        return self.desk.status(name)
+
+    def _build_catalogue(self) -> None:
+        self.catalogue = Catalogue(clock=self.clock, max_age_s=self.settings.offer_max_age)
+        self.sync_watch = SyncWatch(self.metrics)
+        self.sync = OfferSync(
+            self.registry,
+            database=self.database,
+            catalogue=self.catalogue,
+            clock=self.clock,
+            policies=sync_policies(self.settings, self.registry.names()),
+            listener=self.sync_watch,
+            uncache=lambda name: self.markets.guards[name].invalidate_cache(),
+        )
+        self.desk = ProviderDesk(
+            self.registry,
+            self.catalogue,
+            self.database,
+            clock=self.clock,
+            started_at=self.started_at,
+            policy=DeskPolicy(
+                max_ttl_s=self.settings.provider_cache_max_ttl,
+                sync_intervals={name: sync_interval(self.settings, name) for name in PROVIDERS},
+            ),
+        )
+
+    def _build_routing(self) -> None:
+        self.overlay = CapacityOverlay()
+        self.waiters = Waiters()
+        self.reputation = Reputation(self.files.providers.reputations)
+        self.market = Market(
+            self.catalogue,
+            self.overlay,
+            regions=self.regions,
+            scores=self.reputation,
+            states=ProviderStates(
+                self.registry, self.markets.guards, clock=self.clock, refused=self.desk.start_refused
+            ),
+            clock=self.clock,
+        )
+        self.identity = RoutingIdentity(self.installation, self.files.version, self.settings.offer_max_age)
+        self.sealer = Sealer(_secret(self.settings))
+        self.route_watch = RouteWatch(self.metrics, mode=self.files.router.mode.value)
+        self.route_watch.listen_with(self.sync)
+        self.intake = RequestIntake(
+            IntakeRules(
+                providers=frozenset(self.registry.names(disabled=True)),
+                config=self.files.router,
+                templates=self.files.workloads,
+                families=lambda: {
+                    offer.gpu.family for offer in self.catalogue.offers() if not offer.gpu.known
+                },
+            ),
+            gpus=self.gpus,
+            regions=self.regions,
+        )
+        self.decisions = DecisionDesk(self.database)
+
+    def _build_lifecycle(self) -> None:
+        policy = lifecycle_policy(self.settings)
+        hook = LifecycleHook(self.metrics, self.outages, clock=self.clock)
+        self.attempts = AttemptFigures(self.database, clock=self.clock)
+        watcher = CommitWatcher(self.overlay, self.waiters, reputation=self.reputation, hook=hook)
+        context = Context(
+            providers=self.markets,
+            sightings=GroupedSightings(
+                clock=self.clock, live=lambda name: self.attempts.latest.active.get(name, 0)
+            ),
+            candidates=Candidates(
+                self.market, self.overlay, sealer=self.sealer, identity=self.identity, clock=self.clock
+            ),
+            journal=Journal(self.database, watcher),
+            clock=self.clock,
+            policy=policy,
+        )
+        self.reconciler = Reconciler(
+            context,
+            database=self.database,
+            report=hook,
+            deadline=lambda seconds: deadline(self.clock, seconds),
+        )
+        self.sweep = Sweep(
+            installation=self.installation,
+            database=self.database,
+            clock=self.clock,
+            policy=policy,
+            report=hook,
+        )
+        self.deployments = DeploymentDesk(
+            self.database, clock=self.clock, provider=self.markets.get, kick=self.reconciler.kick
+        )
+        self.routing = RouteService(
+            RouteParts(
+                market=self.market,
+                overlay=self.overlay,
+                database=self.database,
+                sealer=self.sealer,
+                waiters=self.waiters,
+                watcher=self.route_watch,
+                identity=self.identity,
+                clock=self.clock,
+                kick=self.reconciler.kick,
+                emulated=self.emulated,
+            )
+        )
+
+    def _build_health(self) -> None:
+        self.recorder = HealthRecorder(self.desk, self.database, clock=self.clock)
+        self.hooks.add(self.recorder.on_event)
+        self.alert_book = AlertBook(self.clock)
+        sources = Sources(self.desk, self.catalogue, self.attempts, self.sweep, self.alert_book)
+        self.alerts = Alerts(
+            self.alert_book,
+            self.desk,
+            figures=lambda: self.attempts.latest,
+            clock=self.clock,
+            orphans=sources.orphans,
+        )
+        self.metrics.mirror(sources)
+        self.metrics.started(version=self.version, mode=self.mode, providers=self.registry.names())
+
+    async def start(self, *, alone: bool) -> None:
+        """The records become the memory. `alone`: no other process works on this database."""
+        if self.emulated:
+            await self.follow_emulator()
+        await self.recorder.restore_pauses(self.registry)
+        await self.sync.load()
+        await self.reputation.load(self.database)
+        now = self.clock.now()
+        async with self.database.write() as connection:
+            if alone:
+                await deployments.clear_claims(connection, now=now)
+            await holds.drop_expired(connection, now=now)
+            self.overlay.load(await holds.present(connection, now=now))
+        await self.attempts.refresh()
+        self.readiness.loaded()
+
+    async def follow_emulator(self) -> bool:
+        """Ask the emulators how they limit, and meter by that. False while they do not answer."""
+        limits = await emulator_limits(self.settings.emulator_url)
+        if limits is not None:
+            self.markets.follow(limits)
+        return limits is not None
+
+    async def ready(self) -> tuple[bool, Mapping[str, Any]]:
+        """See `Readiness`."""
+        return await self.readiness.check()
+
+    async def aclose(self) -> None:
+        """Close sessions and guards."""
+        await self.registry.aclose()
+        await self.markets.aclose()
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, clock: Clock) -> AsyncIterator[Aurora]:
+    """Open, build, read; close in reverse. Raises SettingsError, ConfigError, DatabaseInUse, DatabaseUnavailable."""
+    url = settings.database_url.get_secret_value()
+    file = sqlite_path(url)
+    async with AsyncExitStack() as stack:
+        if file is not None:
+            lock = FileLock(file)
+            lock.acquire()
+            stack.callback(lock.release)
+        files = Files.load(Path(settings.config_dir))
+        engine = create_engine(url)
+        stack.push_async_callback(engine.dispose)
+        database = Database(engine)
+        async with database.read() as connection:
+            own = settings.installation_id or await installation.installation_id(connection)
+        aurora = Aurora(settings, database=database, clock=clock, files=files, own=own)
+        stack.push_async_callback(aurora.aclose)
+        await aurora.start(alone=file is not None)
+        yield aurora
+
+
+def _secret(settings: Settings) -> str:
+    """SECRET_KEY; in emulated mode one of our own, beside the embedded database."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    file = sqlite_path(settings.database_url.get_secret_value())
+    folder = Path(file).parent if file is not None else Path(os.environ.get("TMPDIR", "var"))
+    return own_secret(folder / "secret.key")

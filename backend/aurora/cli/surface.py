@@ -1,0 +1,63 @@
+"""What the HTTP API sees of a running Aurora."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aurora.api.access import AccessPolicy
+from aurora.bootstrap import Aurora
+from aurora.domain.clock import Clock
+from aurora.services.catalogue import Catalogue
+from aurora.services.intake import RequestIntake
+from aurora.services.offer_sync import OfferSync
+from aurora.services.ports import Decisions, Deployments, Routing
+from aurora.services.provider_desk import ProviderDesk
+from aurora.services.reputation import Reputation
+from aurora.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Fits `api.ports.AuroraPort`."""
+
+    aurora: Aurora
+    access: AccessPolicy
+    emulated: bool
+    mode: str
+    version: str
+    started_at: datetime
+    clock: Clock
+    intake: RequestIntake
+    routing: Routing
+    deployments: Deployments
+    decisions: Decisions
+    catalogue: Catalogue
+    reputation: Reputation
+    sync: OfferSync
+    desk: ProviderDesk
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, aurora: Aurora, access: AccessPolicy) -> "Surface":
+        return cls(
+            aurora=aurora,
+            access=access,
+            emulated=aurora.emulated,
+            mode=aurora.mode,
+            version=aurora.version,
+            started_at=aurora.started_at,
+            clock=aurora.clock,
+            intake=aurora.intake,
+            routing=aurora.routing,
+            deployments=aurora.deployments,
+            decisions=aurora.decisions,
+            catalogue=aurora.catalogue,
+            reputation=aurora.reputation,
+            sync=aurora.sync,
+            desk=aurora.desk,
+            metrics=aurora.metrics,
+        )
+
+    async def ready(self) -> tuple[bool, Mapping[str, Any]]:
+        return await self.aurora.ready()

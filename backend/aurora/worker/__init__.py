@@ -1,0 +1,1 @@
+"""The loops: sync, reconcile, sweep, health. None of them can die quietly."""

@@ -1,0 +1,101 @@
+"""Everything that happens by itself, under one TaskGroup: a bug in one loop ends the process, loudly."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, Protocol
+
+from aurora.bootstrap import Aurora
+from aurora.bootstrap.policies import sync_interval
+from aurora.domain.clock import Clock
+from aurora.domain.errors import AuroraError
+from aurora.services.sync_schedule import SyncSchedule
+from aurora.telemetry.loop_lag import watch_loop
+
+_TICK_S = 2.0
+_EMULATOR_S = 30.0
+_UNKNOWN_EMULATOR_S = 2.0
+
+
+class Report(Protocol):
+    """Told of a job's failure and recovery; says it once."""
+
+    def failed(self, name: str, error: BaseException | str) -> None: ...
+
+    def succeeded(self, name: str) -> None: ...
+
+
+async def every(
+    seconds: float, job: Callable[[], Awaitable[object]], *, name: str, clock: Clock, report: Report
+) -> NoReturn:
+    """Run `job`, wait, for ever. Expected errors are reported; a bug is not caught."""
+    while True:
+        try:
+            await job()
+            report.succeeded(name)
+        except AuroraError as exc:
+            report.failed(name, exc)
+        await clock.sleep(seconds)
+
+
+class _SyncReporter:
+    """Sync failures and recoveries, said once."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def failed(self, provider: str, reason: str) -> None:
+        self._report.failed(f"sync {provider}", reason)
+
+    def recovered(self, provider: str) -> None:
+        self._report.succeeded(f"sync {provider}")
+
+
+async def work(aurora: Aurora) -> None:
+    """All loops, until cancelled or one of them breaks."""
+    clock, report = aurora.clock, aurora.outages
+    schedule = SyncSchedule(
+        aurora.sync,
+        {name: sync_interval(aurora.settings, name) for name in aurora.registry.names()},
+        clock=clock,
+        rng=random.Random(),
+        reporter=_SyncReporter(report),
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(schedule.run(), name="sync")
+        group.create_task(aurora.reconciler.run(), name="reconcile")
+        group.create_task(watch_loop(clock, aurora.metrics.loop_lag), name="loop lag")
+        group.create_task(
+            every(
+                aurora.settings.sweep_interval,
+                lambda: _sweep(aurora),
+                name="sweep",
+                clock=clock,
+                report=report,
+            ),
+            name="sweep",
+        )
+        group.create_task(
+            every(_TICK_S, lambda: _look_after(aurora), name="health", clock=clock, report=report),
+            name="health",
+        )
+        if aurora.emulated:
+            group.create_task(_follow(aurora), name="emulator")
+
+
+async def _sweep(aurora: Aurora) -> None:
+    if await aurora.sweep.run(aurora.markets.all()):
+        aurora.reconciler.kick()
+
+
+async def _look_after(aurora: Aurora) -> None:
+    await aurora.attempts.refresh()
+    aurora.alerts.evaluate()
+    await aurora.recorder.tick()
+
+
+async def _follow(aurora: Aurora) -> NoReturn:
+    """An emulator that starts later, or again with other limits, is noticed."""
+    while True:
+        known = await aurora.follow_emulator()
+        await aurora.clock.sleep(_EMULATOR_S if known else _UNKNOWN_EMULATOR_S)
