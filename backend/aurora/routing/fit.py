@@ -1,0 +1,120 @@
+"""How one candidate would meet one request: GPUs rented, money, distance, capacity taken."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+
+from aurora.domain.offer import Offer
+from aurora.domain.region import RegionTable
+from aurora.domain.request import ComputeRequest
+from aurora.routing.snapshot import Candidate, ProviderState
+
+DEFAULT_MAX_AGE_S = 900.0
+"""Older offers are stale (requirements: OFFER_MAX_AGE)."""
+
+_SECONDS_PER_MINUTE = 60
+_WHOLE = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One candidate against one request."""
+
+    candidate: Candidate
+    gpus: int
+    """GPUs that would be rented: the number asked for, or the whole larger (or smaller) offer."""
+    usd_per_hour: Decimal
+    """The whole deployment, all in, with the disk asked for."""
+    effective_usd: Decimal
+    """USD per GPU and hour asked for: GPUs beyond the count and time below the minimum rental are paid for too."""
+    latency_ms: float
+    capacity_needed: float
+    """In the units of the candidate's `free` and `total`."""
+
+    @property
+    def offer(self) -> Offer:
+        return self.candidate.offer
+
+    @property
+    def usd_per_gpu_hour(self) -> Decimal:
+        """What a rented GPU costs per hour while it runs, all in."""
+        return self.usd_per_hour / self.gpus
+
+    @property
+    def launches_free(self) -> float | None:
+        """How many times the request would fit; None when the market does not say."""
+        free = self.candidate.free
+        return None if free is None else free / self.capacity_needed
+
+
+class Asked:
+    """A request with the circumstances in which it is judged. Lives for one decision."""
+
+    def __init__(
+        self,
+        request: ComputeRequest,
+        *,
+        regions: RegionTable,
+        now: datetime,
+        max_age_s: float = DEFAULT_MAX_AGE_S,
+    ) -> None:
+        self.request = request
+        self.regions = regions
+        self.now = now
+        self.max_age_s = max_age_s
+        self.gpu_hours = request.gpu_hours
+        self.seconds = request.allowed_seconds
+        self._rtt: dict[frozenset[str], float] = {}
+        self._surcharge: dict[tuple[str, int], Decimal] = {}
+
+    def with_request(self, request: ComputeRequest, *, max_age_s: float) -> "Asked":
+        """The same circumstances for another request."""
+        return Asked(request, regions=self.regions, now=self.now, max_age_s=max_age_s)
+
+    def fit(self, candidate: Candidate) -> Fit:
+        """What the candidate would give and cost."""
+        offer, asked = candidate.offer, self.request.gpu_count
+        cut = candidate.provider.abilities.custom_sizes and offer.gpu_count != asked
+        gpus = asked if cut else offer.gpu_count
+        usd_per_hour = offer.price_with_disk(self.request.workload.disk_gb)
+        if cut:
+            usd_per_hour += offer.price_per_hour * (asked - offer.gpu_count) / offer.gpu_count
+        effective = usd_per_hour / min(asked, gpus)
+        surcharge = self.surcharge(candidate.provider, offer.min_rental_minutes)
+        return Fit(
+            candidate=candidate,
+            gpus=gpus,
+            usd_per_hour=usd_per_hour,
+            effective_usd=effective if surcharge is _WHOLE else effective * surcharge,
+            latency_ms=self._latency(candidate),
+            capacity_needed=candidate.launch_size * asked / offer.gpu_count if cut else candidate.launch_size,
+        )
+
+    def surcharge(self, provider: ProviderState, min_rental_minutes: int) -> Decimal:
+        """Time billed over time asked for, 1 or more: minimum rentals, prepaid hours, blocks.
+
+        Rounding up to a whole second is no surcharge.
+        """
+        key = (provider.name, min_rental_minutes)
+        known = self._surcharge.get(key)
+        if known is None:
+            known = self._surcharge[key] = self._surcharge_of(provider, min_rental_minutes)
+        return known
+
+    def _surcharge_of(self, provider: ProviderState, min_rental_minutes: int) -> Decimal:
+        minutes = max(min_rental_minutes, provider.abilities.min_rental_minutes)
+        asked = Decimal(str(self.seconds))
+        billed = max(asked, Decimal(minutes * _SECONDS_PER_MINUTE), Decimal(provider.billing.minimum_s))
+        quantum = provider.billing.quantum_s
+        if quantum > 1:
+            billed = (billed / quantum).to_integral_value(rounding=ROUND_CEILING) * quantum
+        return _WHOLE if asked <= 0 or billed <= asked else billed / asked
+
+    def _latency(self, candidate: Candidate) -> float:
+        if candidate.latency_ms is not None:
+            return candidate.latency_ms
+        places = candidate.offer.regions
+        rtt = self._rtt.get(places)
+        if rtt is None:
+            rtt = self._rtt[places] = self.regions.latency_ms(self.request.latency_origin, places)
+        return rtt + candidate.extra_latency_ms

@@ -1,0 +1,126 @@
+"""The decision itself: filter, score, rank."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from statistics import median
+from types import MappingProxyType
+
+from aurora.domain.gpu import GpuQuery
+from aurora.domain.money import usd
+from aurora.domain.request import ComputeRequest
+from aurora.routing.decision import RANKED, Decision, RankedOffer
+from aurora.routing.explain import rationale
+from aurora.routing.filters import Elimination, Reason, group_reason, offer_reason
+from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked, Fit
+from aurora.routing.relaxation import relaxations
+from aurora.routing.scoring import POLICIES, Policy, References, Scorer, policy_named, total
+from aurora.routing.snapshot import MarketSnapshot
+
+
+def decide(
+    snapshot: MarketSnapshot,
+    request: ComputeRequest,
+    *,
+    now: datetime,
+    max_age_s: float = DEFAULT_MAX_AGE_S,
+    policies: Mapping[str, Policy] = POLICIES,
+) -> Decision:
+    """Choose the best offer for a request and say why. Pure: same arguments, same decision.
+
+    Raises InvalidRequest for an unknown policy or region.
+    """
+    policy = policy_named(request.policy, policies)
+    asked = Asked(request, regions=snapshot.regions, now=now, max_age_s=max_age_s)
+    fits, eliminated = sift(snapshot, asked)
+    reference = reference_price(snapshot, request.gpu)
+    ranked = rank(fits, policy.scorer(References.of(request, price_usd=reference)))
+    return _explained(ranked, eliminated, snapshot=snapshot, asked=asked, policy=policy, reference=reference)
+
+
+def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], tuple[Elimination, ...]]:
+    """Part the candidates into those that meet every limit and those that do not, each with its first reason."""
+    fits: list[Fit] = []
+    eliminated: list[Elimination] = []
+    for group in snapshot.groups:
+        refused = group_reason(group, asked)
+        if refused is not None:
+            reason, detail = refused
+            eliminated += [Elimination(offer_id, reason, detail) for offer_id in group.ids]
+            continue
+        for candidate in group.candidates:
+            fit = asked.fit(candidate)
+            refused = offer_reason(fit, asked)
+            if refused is None:
+                fits.append(fit)
+            else:
+                eliminated.append(Elimination(candidate.id, *refused))
+    return fits, tuple(eliminated)
+
+
+def rank(fits: Iterable[Fit], scorer: Scorer) -> tuple[RankedOffer, ...]:
+    """Best score first; ties by lower price, then provider, then offer id."""
+    scored: list[RankedOffer] = []
+    for fit in fits:
+        terms = scorer(fit)
+        scored.append(RankedOffer(fit, total(terms), terms))
+    scored.sort(
+        key=lambda entry: (-entry.score, entry.fit.effective_usd, entry.fit.offer.provider, entry.offer_id)
+    )
+    return tuple(scored)
+
+
+def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None:
+    """The usual USD per GPU and hour for what is asked for.
+
+    One figure per request, so that a cheaper offer never scores worse: the 7-day median of exactly this query or, when
+    the snapshot has none, the median over the models that match, else over the present catalogue.
+    """
+    given = snapshot.reference_prices.get(query.name)
+    if given is not None:
+        return given
+    matching = [group for group in snapshot.groups if query.matches(group.gpu)]
+    models = {group.gpu.name for group in matching}
+    known = [snapshot.reference_prices[name] for name in sorted(models) if name in snapshot.reference_prices]
+    if known:
+        return usd(median(known))
+    present = [price for group in matching for price in group.list_prices]
+    return usd(median(present)) if present else None
+
+
+def _explained(
+    ranked: tuple[RankedOffer, ...],
+    eliminated: tuple[Elimination, ...],
+    *,
+    snapshot: MarketSnapshot,
+    asked: Asked,
+    policy: Policy,
+    reference: Decimal | None,
+) -> Decision:
+    request, counts = asked.request, _counts(eliminated, len(ranked))
+    ways_out = () if ranked else relaxations(snapshot, asked)
+    return Decision(
+        chosen=ranked[0] if ranked else None,
+        ranked=ranked,
+        eliminated=eliminated,
+        counts=counts,
+        total=snapshot.total,
+        rationale=rationale(ranked, counts=counts, eliminated=eliminated, relaxations=ways_out, asked=asked),
+        relaxations=ways_out,
+        policy=policy.name,
+        policy_version=policy.version,
+        weights=request.weights,
+        reference_prices=MappingProxyType({} if reference is None else {request.gpu.name: reference}),
+        seed=request.seed,
+        snapshot_version=snapshot.version,
+        snapshot_age_s=(asked.now - snapshot.taken_at).total_seconds(),
+        decided_at=asked.now,
+    )
+
+
+def _counts(eliminated: Iterable[Elimination], ranked: int) -> Mapping[str, int]:
+    counts = dict.fromkeys(Reason, 0)
+    for elimination in eliminated:
+        counts[elimination.reason] += 1
+    found = {reason.value: number for reason, number in counts.items() if number}
+    return MappingProxyType({**found, RANKED: ranked})

@@ -1,0 +1,140 @@
+"""What the router looks at: every offer with what must be known about its provider and host, at one moment."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from aurora.domain.billing import BillingRule
+from aurora.domain.gpu import GpuModel
+from aurora.domain.health import ProviderStatus
+from aurora.domain.offer import Offer
+from aurora.domain.region import RegionTable
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAbilities:
+    """What a provider can do, as far as an offer's fitness depends on it."""
+
+    deploy: bool = True
+    """False: offers can be read, nothing can be rented."""
+    command: bool = True
+    ports: bool = True
+    udp_ports: bool = True
+    disk: bool = True
+    """Disk beyond what an offer includes can be asked for."""
+    private_registry: bool = True
+    custom_sizes: bool = False
+    """Any GPU count can be cut, at the offer's price per GPU."""
+    min_rental_minutes: int = 0
+    """Paid for even when ended earlier, by every offer of this provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """One provider as the router sees it. Only what is listed here keeps its offers from being chosen."""
+
+    name: str
+    status: ProviderStatus = ProviderStatus.HEALTHY
+    reason: str = ""
+    """Why it is disabled, in a few words."""
+    create_breaker_open: bool = False
+    quota_until: datetime | None = None
+    """The provider's own dated pause: nothing can be bought before."""
+    credential_refused: bool = False
+    abilities: ProviderAbilities = field(default_factory=ProviderAbilities)
+    billing: BillingRule = field(default_factory=BillingRule)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An offer with all that a decision needs to know about it.
+
+    Capacity is counted in launches of the offer's own size, after the overlay of live attempts. (The simulator counts
+    in GPU-hours and says with `launch_size` how many of them one launch takes.)
+    """
+
+    offer: Offer
+    provider: ProviderState
+    reputation: float = 80.0
+    """0..100, of the host where hosts are named, else of the provider."""
+    extra_latency_ms: float = 0.0
+    """Measured on top of the round trip between regions."""
+    latency_ms: float | None = None
+    """The whole latency, where it is known otherwise than through regions; replaces the table's."""
+    free: float | None = None
+    """None: the market does not say, which counts as free."""
+    total: float | None = None
+    launch_size: float = 1.0
+    held_until: datetime | None = None
+    """A launch was refused for want of capacity: not offered again before."""
+    time_to_running_s: float | None = None
+    """Expected seconds from create to running; None: not observed."""
+    g_score: float | None = None
+    """0..100 (docs/scoring.md)."""
+
+    @property
+    def id(self) -> str:
+        return self.offer.id
+
+
+@dataclass(frozen=True, slots=True)
+class OfferGroup:
+    """Offers of one GPU model in one place: region and GPU are judged once for all of them."""
+
+    gpu: GpuModel
+    regions: frozenset[str]
+    candidates: tuple[Candidate, ...]
+    ids: tuple[str, ...]
+    """Of the candidates' offers."""
+    list_prices: tuple[float, ...]
+    """USD per GPU and hour with the included disk, one per candidate."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSnapshot:
+    """All candidates at one moment. Make it with `of`; it never changes, so requests share it."""
+
+    groups: tuple[OfferGroup, ...]
+    reference_prices: Mapping[str, Decimal]
+    """Trailing 7-day median list price in USD per GPU and hour, by `GpuModel.name` or family."""
+    version: str
+    taken_at: datetime
+    regions: RegionTable
+    total: int
+
+    @classmethod
+    def of(
+        cls,
+        candidates: Iterable[Candidate],
+        *,
+        regions: RegionTable,
+        taken_at: datetime,
+        version: str = "",
+        reference_prices: Mapping[str, Decimal] | None = None,
+    ) -> "MarketSnapshot":
+        """Group the candidates. Their order does not matter: they are put in the order of their offers' ids."""
+        grouped: dict[tuple[GpuModel, frozenset[str]], list[Candidate]] = {}
+        ordered = sorted(candidates, key=lambda candidate: candidate.id)
+        for candidate in ordered:
+            grouped.setdefault((candidate.offer.gpu, candidate.offer.regions), []).append(candidate)
+        return cls(
+            groups=tuple(_group(gpu, places, members) for (gpu, places), members in grouped.items()),
+            reference_prices=MappingProxyType(dict(reference_prices or {})),
+            version=version,
+            taken_at=taken_at,
+            regions=regions,
+            total=len(ordered),
+        )
+
+    @property
+    def candidates(self) -> Iterable[Candidate]:
+        """Every candidate, group by group."""
+        return (candidate for group in self.groups for candidate in group.candidates)
+
+
+def _group(gpu: GpuModel, regions: frozenset[str], members: list[Candidate]) -> OfferGroup:
+    prices = tuple(float(member.offer.price_per_gpu_hour()) for member in members)
+    ids = tuple(member.id for member in members)
+    return OfferGroup(gpu=gpu, regions=regions, candidates=tuple(members), ids=ids, list_prices=prices)
