@@ -89,8 +89,9 @@ async def _sweep(aurora: Aurora) -> None:
 
 
 async def _look_after(aurora: Aurora) -> None:
-    await aurora.attempts.refresh()
+    # Alerts first: they hold although the database is away, and the refresh then raises.
     aurora.alerts.evaluate()
+    await aurora.attempts.refresh()
     await aurora.recorder.tick()
 
 

@@ -16,9 +16,9 @@ from aurora.domain.gpu import GpuModel
 from aurora.domain.money import usd
 from aurora.domain.offer import Offer, PriceKind
 
-CHUNK = 1000
+CHUNK = 500
 """Rows written under one statement of a transaction; the commit comes after the last."""
-WIDE = 250
+WIDE = 100
 """As CHUNK for whole offers, both ways: their 39 columns are converted on the event loop, which waits meanwhile."""
 
 _OWN = {"gpu", "price_kind", "seen_at", "regions", "resources"}
@@ -172,7 +172,7 @@ def seen_later(offer: Offer, at: datetime | None) -> Offer:
 
 
 async def _batches(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[Sequence[Row[Any]]]:
-    result = await connection.stream(query)
+    result = await connection.stream(query, execution_options={"max_row_buffer": WIDE})
     async for batch in result.partitions(WIDE):
         yield batch
         await asyncio.sleep(0)

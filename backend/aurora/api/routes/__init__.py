@@ -1,0 +1,1 @@
+"""The endpoints, thin: each parses, calls one service and shapes the answer."""

@@ -1,0 +1,54 @@
+"""This process: alive, ready, and its metrics."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from aurora.api.answers import JsonAnswer
+from aurora.api.deps import AuroraDep
+from aurora.api.problems import Problem
+from aurora.api.schemas.problem import problems
+from aurora.api.schemas.service import HealthOut, ReadyOut
+
+router = APIRouter(tags=["service"])
+
+_METRICS_TEXT = {"schema": {"type": "string"}, "example": 'aurora_provider_health{provider="vastai"} 1.0\n'}
+
+
+@router.get("/health", summary="Is this process alive?", responses={200: {"model": HealthOut}, **problems()})
+async def health(aurora: AuroraDep) -> Response:
+    """Never depends on providers or the database: a restart would not cure those."""
+    uptime = (aurora.clock.now() - aurora.started_at).total_seconds()
+    return JsonAnswer(
+        {
+            "status": "healthy",
+            "mode": aurora.mode,
+            "version": aurora.version,
+            "started_at": aurora.started_at,
+            "uptime_seconds": round(uptime, 1),
+            "emulated": aurora.emulated,
+        }
+    )
+
+
+@router.get("/ready", summary="Can it serve requests?", responses={200: {"model": ReadyOut}, **problems(503)})
+async def ready(aurora: AuroraDep) -> Response:
+    """Database reachable, schema at head, a snapshot loaded. Providers never make it unready."""
+    is_ready, checks = await aurora.ready()
+    found = {"ready": is_ready, "checks": dict(checks), "emulated": aurora.emulated}
+    if not is_ready:
+        return Problem(503, "not_ready", "cannot serve requests yet; see checks", more=found).answer()
+    return JsonAnswer({"status": "ready", **found})
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    responses={
+        200: {"description": "Prometheus text.", "content": {"text/plain": _METRICS_TEXT}},
+        **problems(),
+    },
+    response_class=Response,
+)
+async def metrics(aurora: AuroraDep) -> Response:
+    """For the scraper."""
+    return Response(aurora.metrics.render(), headers={"Content-Type": aurora.metrics.content_type})

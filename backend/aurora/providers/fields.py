@@ -1,0 +1,126 @@
+"""Reading one JSON object of a market without trusting it.
+
+Markets send ints as floats, numbers as strings, null for absent, and sometimes rubbish. What is unambiguous is
+accepted; the rest is None (optional) or `Odd` (required).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+LARGEST = Decimal(10) ** 18
+"""No figure of any market is larger; beyond it conversions would cost memory for nothing."""
+LATEST_EPOCH_S = 4_102_444_800
+"""2100-01-01: no date of any market is later."""
+
+_NUMERIC = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
+_UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]+")
+
+
+class Odd(ValueError):
+    """An item that cannot be understood. The text is the reason that is counted: keep ids out of it."""
+
+    @property
+    def reason(self) -> str:
+        return str(self)
+
+
+def number(value: object) -> Decimal | None:
+    """A finite number up to `LARGEST`, from an int, a float, a Decimal or a numeric string; else None."""
+    if isinstance(value, str):
+        text = value.strip()
+        value = Decimal(text) if _NUMERIC.fullmatch(text) else None
+    elif isinstance(value, float):
+        value = Decimal(repr(value))
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    if isinstance(value, int):
+        return Decimal(value) if -LARGEST <= value <= LARGEST else None
+    return +value if value.is_finite() and -LARGEST <= value <= LARGEST else None
+
+
+def integer(value: object) -> int | None:
+    """A whole number, `8.0` and `"8"` included; else None."""
+    found = number(value)
+    return int(found) if found is not None and found == found.to_integral_value() else None
+
+
+def text(value: object, *, limit: int = 500) -> str | None:
+    """A trimmed, printable text of at most `limit` characters; None when there is nothing to read."""
+    if not isinstance(value, str):
+        return None
+    return _UNWANTED.sub(" ", value).strip()[:limit] or None
+
+
+def moment(value: object) -> datetime | None:
+    """Epoch seconds as aware UTC."""
+    seconds = number(value)
+    if seconds is None or not 0 < seconds < LATEST_EPOCH_S:
+        return None
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+class Fields:
+    """One JSON object. Optional readers answer None for what is absent or odd; `need_*` raise `Odd`."""
+
+    def __init__(self, row: Mapping[str, object]) -> None:
+        self._row = row
+
+    def __contains__(self, name: str) -> bool:
+        return self._row.get(name) is not None
+
+    def raw(self, name: str) -> object:
+        return self._row.get(name)
+
+    def number(self, name: str) -> Decimal | None:
+        return number(self._row.get(name))
+
+    def integer(self, name: str) -> int | None:
+        return integer(self._row.get(name))
+
+    def text(self, name: str, *, limit: int = 500) -> str | None:
+        return text(self._row.get(name), limit=limit)
+
+    def moment(self, name: str) -> datetime | None:
+        """Epoch seconds as aware UTC."""
+        return moment(self._row.get(name))
+
+    def flag(self, name: str) -> bool | None:
+        value = self._row.get(name)
+        return value if isinstance(value, bool) else None
+
+    def within(self, name: str, low: float, high: float) -> float | None:
+        """A float between the bounds, None when absent or outside."""
+        found = self.number(name)
+        return (
+            float(found) if found is not None and Decimal(str(low)) <= found <= Decimal(str(high)) else None
+        )
+
+    def object(self, name: str) -> "Fields":
+        """The object under `name`; an empty one when it is anything else."""
+        value = self._row.get(name)
+        return Fields(value if isinstance(value, dict) else {})
+
+    def need_number(self, name: str, *, low: Decimal, high: Decimal) -> Decimal:
+        """A number between the bounds. Raises Odd."""
+        found = self.number(name)
+        if found is None:
+            raise Odd(f"{name} is missing" if name not in self else f"{name} is not a number")
+        if not low <= found <= high:
+            raise Odd(f"{name} is out of range")
+        return found
+
+    def need_integer(self, name: str, *, low: int, high: int) -> int:
+        """A whole number between the bounds. Raises Odd."""
+        found = self.need_number(name, low=Decimal(low), high=Decimal(high))
+        if found != found.to_integral_value():
+            raise Odd(f"{name} is not a whole number")
+        return int(found)
+
+    def need_text(self, name: str) -> str:
+        """A text that is not empty. Raises Odd."""
+        found = self.text(name)
+        if found is None:
+            raise Odd(f"{name} is missing")
+        return found

@@ -1,0 +1,84 @@
+"""A refused credential is asked again once a minute, not with every call."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from aurora.domain.clock import Clock
+from aurora.domain.errors import CredentialRefused
+from aurora.domain.operation import Operation
+from aurora.resilience.events import CredentialChanged, Hooks
+
+FORBIDDEN = 403
+"""A valid key that lacks this one right: other operations, a terminate above all, must go on."""
+
+
+@dataclass(slots=True)
+class _Refusal:
+    error: CredentialRefused
+    since: datetime
+    next_check: float
+
+
+class Credential:
+    """What the provider thinks of our key: 401 (or no status) stands for every operation, 403 for its own."""
+
+    def __init__(self, provider: str, *, recheck_s: float, clock: Clock, hooks: Hooks) -> None:
+        self._provider = provider
+        self._recheck_s = recheck_s
+        self._clock = clock
+        self._hooks = hooks
+        self._refusals: dict[Operation | None, _Refusal] = {}
+
+    def peek(self, operation: Operation) -> None:
+        """Raise CredentialRefused, with the time to the next check, while it is not yet time to ask again."""
+        if not self._refusals:
+            return
+        for key in (None, operation):
+            refusal = self._refusals.get(key)
+            if refusal is not None:
+                left = refusal.next_check - self._clock.monotonic()
+                if left > 0:
+                    raise _again(refusal.error, left)
+
+    def enter(self, operation: Operation, *, force: bool = False) -> None:
+        """As `peek`, and what passes is the check: the others wait for the next one. `force` always passes."""
+        if not self._refusals:
+            return
+        if not force:
+            self.peek(operation)
+        for key in (None, operation):
+            refusal = self._refusals.get(key)
+            if refusal is not None:
+                refusal.next_check = self._clock.monotonic() + self._recheck_s
+
+    def refused(self, operation: Operation, error: CredentialRefused) -> None:
+        key = operation if error.status == FORBIDDEN else None
+        known = self._refusals.get(key)
+        since = self._clock.now() if known is None else known.since
+        self._refusals[key] = _Refusal(error, since, self._clock.monotonic() + self._recheck_s)
+        if known is None and self._hooks:
+            self._hooks.emit(CredentialChanged(self._provider, refused=True, detail=error.detail))
+
+    def accepted(self, operation: Operation) -> None:
+        """The provider served us: the key is good, for this operation too."""
+        if not self._refusals:
+            return
+        ended = [self._refusals.pop(key, None) for key in (None, operation)]
+        if any(ended) and not self._refusals and self._hooks:
+            self._hooks.emit(CredentialChanged(self._provider, refused=False, detail=""))
+
+    @property
+    def failed_at(self) -> datetime | None:
+        """Since when something is refused; None while all is well."""
+        return min((refusal.since for refusal in self._refusals.values()), default=None)
+
+    @property
+    def refused_operations(self) -> tuple[Operation, ...]:
+        """Those refused by themselves; every one when the key as such is refused."""
+        if None in self._refusals:
+            return tuple(Operation)
+        return tuple(key for key in self._refusals if key is not None)
+
+
+def _again(error: CredentialRefused, left: float) -> CredentialRefused:
+    return CredentialRefused(error.provider, error.detail, status=error.status, retry_after=left)

@@ -1,0 +1,217 @@
+"""Whether a reading of a catalogue can be believed. Pure.
+
+A market that answers 200 with nothing, with a tenth of its offers or with prices in another unit would empty or
+poison the catalogue. Such a sight must repeat, alike, in the next run before it is believed; until then the old
+offers stay, with their age.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from operator import attrgetter
+from statistics import median
+
+from aurora.domain.gpu import GpuModel
+from aurora.domain.offer import Offer
+
+ENOUGH = 20
+"""Known offers from which a vanishing share means something."""
+COLLAPSE_SHARE = 0.8
+PRICE_FACTOR = 10
+MODEL_OFFERS = 3
+"""Offers of a model, before and after, from which their median price means something."""
+
+_TEXT_LIMITS = {
+    "external_id": 200,
+    "slice_key": 120,
+    "gpu_raw": 120,
+    "region_raw": 160,
+    "host": 64,
+    "country": 2,
+}
+_FAMILY_LIMIT = 64
+_REGIONS_LIMIT = 160
+"""All names together, with commas between."""
+_FLOATS = (
+    "vram_gb",
+    "disk_included_gb",
+    "disk_max_gb",
+    "reliability",
+    "max_duration_s",
+    "vcpus",
+    "memory_gb",
+    "inet_down_mbps",
+    "inet_up_mbps",
+)
+_INTEGERS = ("gpu_count", "available", "total", "max_ports", "min_rental_minutes")
+_INTEGER_LIMIT = 2**31
+_PRICE_LIMIT = Decimal(10) ** 9
+_texts = attrgetter(*_TEXT_LIMITS)
+_floats = attrgetter(*_FLOATS)
+_integers = attrgetter(*_INTEGERS)
+
+ModelPrices = dict[GpuModel, list[float]]
+"""USD per GPU and hour by model; only compared with each other, never charged."""
+
+
+class Suspicion(StrEnum):
+    """Why a reading is not believed at first sight."""
+
+    EMPTY = "empty"
+    COLLAPSE = "collapse"
+    PRICES = "prices"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Something suspicious. Two sights are alike when kind and evidence are."""
+
+    kind: Suspicion
+    sentence: str
+    evidence: tuple[str, ...] = ()
+
+    def like(self, other: "Sight | None") -> bool:
+        return other is not None and (self.kind, self.evidence) == (other.kind, other.evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`accepted`: the reading may replace what is known. `sight`: what was suspicious about it, if anything."""
+
+    accepted: bool
+    sentence: str
+    sight: Sight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentReading:
+    """What was known of a slice and what a reading of it shows: counts, and prices before and after."""
+
+    key: str
+    known: int
+    seen: int
+    rejected: int
+    before: ModelPrices = field(default_factory=dict)
+    after: ModelPrices = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceReading:
+    """Counts of one slice that was read to its end."""
+
+    key: str
+    known: int
+    missing: int
+    seen: int
+    rejected: int = 0
+
+
+def weigh(sight: Sight | None, *, before: Sight | None) -> Verdict:
+    """A suspicious reading is believed when the run before saw the like."""
+    if sight is None:
+        return Verdict(accepted=True, sentence="nothing suspicious")
+    if sight.like(before):
+        return Verdict(accepted=True, sentence=f"believed at the second sight: {sight.sentence}", sight=sight)
+    return Verdict(
+        accepted=False, sentence=f"{sight.sentence}; it must repeat before it is believed", sight=sight
+    )
+
+
+def gather_prices(into: ModelPrices, offers: Iterable[Offer]) -> None:
+    """Add the prices of these offers: in portions, because a large slice is more than the event loop bears."""
+    for offer in offers:
+        into.setdefault(offer.gpu, []).append(float(offer.price_per_hour) / offer.gpu_count)
+
+
+def doubtful_content(reading: ContentReading) -> Sight | None:
+    """What is odd about the items themselves: all of them rejected, or prices in another unit."""
+    if reading.known and reading.rejected and not reading.seen:
+        return Sight(
+            Suspicion.REJECTED,
+            f"{reading.key}: all {reading.rejected} items were rejected, {reading.known} offers are known",
+        )
+    shifted = _shifted_models(reading.before, reading.after)
+    if not shifted:
+        return None
+    return Sight(
+        Suspicion.PRICES,
+        f"{reading.key}: median prices moved by more than {PRICE_FACTOR} times ({', '.join(shifted)})",
+        evidence=shifted,
+    )
+
+
+def doubtful_absence(readings: Sequence[SliceReading]) -> Mapping[str, Sight]:
+    """Slices whose known offers are missing in an unlikely number, by key.
+
+    `readings` are all slices read to their end in one run. A slice of few offers that is empty while others of
+    the same market have offers is daily life; an empty market is not.
+    """
+    market = _collapsed(sum(each.known for each in readings), sum(each.missing for each in readings))
+    answered = any(each.seen for each in readings)
+    found = {}
+    for each in readings:
+        if each.missing == 0:
+            continue
+        counts = f"{each.key}: {each.missing} of {each.known} known offers are missing"
+        if each.seen + each.rejected == 0 and (each.known >= ENOUGH or not answered):
+            found[each.key] = Sight(Suspicion.EMPTY, f"{counts}, the answer was empty")
+        elif market or _collapsed(each.known, each.missing):
+            found[each.key] = Sight(Suspicion.COLLAPSE, counts)
+    return found
+
+
+def unsound(offer: Offer, *, provider: str) -> str | None:
+    """Why an offer cannot be kept at all, as a reason to count; None when it can."""
+    if offer.provider != provider:
+        return "another provider's offer"
+    if not offer.price_per_hour.is_finite() or not 0 < offer.price_per_hour < _PRICE_LIMIT:
+        return "price not positive"
+    if not offer.disk_price_gb_hour.is_finite() or not 0 <= offer.disk_price_gb_hour < _PRICE_LIMIT:
+        return "disk price negative"
+    if offer.gpu_count < 1:
+        return "no GPU"
+    if offer.seen_at.tzinfo is None:
+        return "time without zone"
+    return _unsound_texts(offer) or _unsound_numbers(offer)
+
+
+def _unsound_texts(offer: Offer) -> str | None:
+    if not offer.external_id:
+        return "no id"
+    texts = _texts(offer)
+    limited = zip(texts, _TEXT_LIMITS.values(), strict=True)
+    if len(offer.gpu.family) > _FAMILY_LIMIT or any(len(text or "") > limit for text, limit in limited):
+        return "text too long"
+    if any("\x00" in text for text in (*texts, offer.gpu.family, *offer.regions, *offer.resources) if text):
+        return "unprintable text"
+    listed = ",".join(offer.regions)
+    if len(listed) > _REGIONS_LIMIT or listed.count(",") > max(0, len(offer.regions) - 1):
+        return "regions cannot be kept"
+    return None
+
+
+def _unsound_numbers(offer: Offer) -> str | None:
+    if any(value is not None and not math.isfinite(value) for value in _floats(offer)):
+        return "number not finite"
+    if any(value is not None and not 0 <= value < _INTEGER_LIMIT for value in _integers(offer)):
+        return "number out of range"
+    return None
+
+
+def _collapsed(known: int, missing: int) -> bool:
+    return known >= ENOUGH and missing > COLLAPSE_SHARE * known
+
+
+def _shifted_models(before: ModelPrices, after: ModelPrices) -> tuple[str, ...]:
+    """Models whose median price per GPU moved too far, with `up` or `down`."""
+    found = []
+    for model in sorted(before.keys() & after.keys(), key=lambda model: model.name):
+        if min(len(before[model]), len(after[model])) < MODEL_OFFERS:
+            continue
+        old, new = median(before[model]), median(after[model])
+        if new > PRICE_FACTOR * old or old > PRICE_FACTOR * new:
+            found.append(f"{model.name} {'up' if new > old else 'down'}")
+    return tuple(found)
