@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=32), nullable=False),
         sa.Column("offer_id", sa.String(length=255), nullable=False),
         sa.Column("resources", sa.JSON(), nullable=False),
+        sa.Column("size", sa.Float(), nullable=False),
         sa.Column("deployment_id", sa.String(length=40), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=True),
         sa.Column("reason", sa.String(length=16), nullable=False),

@@ -276,6 +276,7 @@ capacity_holds = Table(
     Column("provider", String(32), nullable=False),
     Column("offer_id", String(255), nullable=False),
     Column("resources", JSON, nullable=False),
+    Column("size", Float, nullable=False, default=1.0),
     Column("deployment_id", String(40)),
     Column("attempt", Integer),
     Column("reason", String(16), nullable=False),

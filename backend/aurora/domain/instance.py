@@ -10,6 +10,8 @@ from enum import StrEnum
 class InstanceState(StrEnum):
     """What the market says, translated. UNKNOWN and UNREACHABLE never mean failed."""
 
+    PREPARING = "preparing"
+    """A create of several steps is not finished: the next move is ours (an auction waits for our choice)."""
     STARTING = "starting"
     RUNNING = "running"
     STOPPED = "stopped"
@@ -51,6 +53,10 @@ class Instance:
     message: str | None = None
     usd_per_hour: Decimal | None = None
     """What is being charged while it runs, read back from the market."""
+    quoted_usd_per_hour: Decimal | None = None
+    """The price that was agreed in a later step of the create (the bid that was taken)."""
+    paid_until: datetime | None = None
+    """Until when the money that the market holds for it lasts; None where nothing is paid in advance."""
     endpoints: tuple[Endpoint, ...] = ()
     started_at: datetime | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)

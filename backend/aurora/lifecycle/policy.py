@@ -33,6 +33,10 @@ class LifecyclePolicy:
     log_deadline: float = 6.0
     log_lines: int = 1000
     log_bytes: int = 262_144
+    paid_margin: float = 900.0
+    """Prepaid time is extended when less than this is left."""
+    paid_chunk: float = 3600.0
+    """The most that is paid in advance at once."""
     orphan_kill_after: float = 900.0
     orphan_kills_per_hour: int = 3
     orphan_kill_share: float = 0.2

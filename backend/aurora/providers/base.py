@@ -7,7 +7,7 @@ Every method raises only `aurora.domain.errors.ProviderError` subclasses. Every 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from aurora.domain.billing import BillingRule
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
@@ -196,4 +196,28 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close the session."""
+        ...
+
+
+@runtime_checkable
+class SupportsSteps(Protocol):
+    """A market whose creates take several steps (auctions): until they are done, instances are PREPARING."""
+
+    async def advance(self, external_id: str, spec: LaunchSpec) -> Instance:
+        """Make our next move, if it is our turn; the instance afterwards.
+
+        Called again and again while the instance is PREPARING, also after a restart: it re-reads the market before it
+        moves and never moves twice. Never agrees to more than `spec.ceiling_usd_per_hour`. Raises NoCapacity or
+        OfferGone when nothing will come of it (the instance is then ended and the next candidate taken); a transient
+        error is tried again.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsPrepay(Protocol):
+    """A market where running time is paid in advance: instances have `paid_until`."""
+
+    async def extend(self, external_id: str, *, seconds: float) -> None:
+        """Pay for at least `seconds` more."""
         ...

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import EndReason
 from aurora.domain.records import Attempt, Deployment
 from aurora.domain.request import ComputeRequest, Workload
-from aurora.routing.decision import RankedOffer
 from aurora.routing.router import decide
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.decision_record import DecisionContext, decision_record
@@ -38,6 +38,7 @@ class ChosenAttempt:
 
     attempt: Attempt
     decision: dict[str, Any]
+    hold: Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,9 @@ class Candidates:
             installation=self._identity.installation,
             now=now,
         )
+        hold = hold_for(attempt, chosen)
         if avoid_provider is None:
-            self._overlay.take(hold_for(attempt))
+            self._overlay.take(hold)
         context = DecisionContext(
             id=new_id("dec"),
             request_id=None,
@@ -102,7 +104,7 @@ class Candidates:
             parent_decision=deployment.decision_id,
         )
         record = decision_record(decision, request, context=context, holds=self._market.holds())
-        return ChosenAttempt(attempt, {**record, "chosen": _id(chosen)})
+        return ChosenAttempt(attempt, {**record, "chosen": chosen.offer_id}, hold)
 
     def _request(
         self, deployment: Deployment, attempts: Sequence[Attempt], avoid_provider: str | None
@@ -116,7 +118,3 @@ class Candidates:
         if avoid_provider is not None:
             unwell.add(avoid_provider)
         return replace(request, exclude_providers=request.exclude_providers | unwell)
-
-
-def _id(ranked: RankedOffer) -> str:
-    return ranked.offer_id

@@ -1,6 +1,7 @@
 """Capacity that is spoken for: an overlay over the catalogue, kept in memory and in `capacity_holds`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from aurora.db.repositories.holds import Hold
@@ -51,16 +52,7 @@ class CapacityOverlay:
         """The launch is confirmed: a catalogue read that begins later shows it by itself."""
         from_before = self._attempts.get((deployment_id, attempt))
         if from_before is not None and from_before.launched_at is None:
-            self._attempts[deployment_id, attempt] = Hold(
-                provider=from_before.provider,
-                offer_id=from_before.offer_id,
-                resources=from_before.resources,
-                reason=from_before.reason,
-                held_at=from_before.held_at,
-                deployment_id=deployment_id,
-                attempt=attempt,
-                launched_at=at,
-            )
+            self._attempts[deployment_id, attempt] = replace(from_before, launched_at=at)
             self._version += 1
 
     def present(self, now: datetime) -> tuple[Hold, ...]:

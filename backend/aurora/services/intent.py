@@ -55,7 +55,7 @@ def attempt_on(
     )
 
 
-def hold_for(attempt: Attempt) -> Hold:
+def hold_for(attempt: Attempt, ranked: RankedOffer) -> Hold:
     """One launch of the attempt's offer, from the intent on."""
     return Hold(
         provider=attempt.provider,
@@ -65,4 +65,5 @@ def hold_for(attempt: Attempt) -> Hold:
         held_at=attempt.intent_at,
         deployment_id=attempt.deployment_id,
         attempt=attempt.number,
+        size=ranked.fit.capacity_needed,
     )

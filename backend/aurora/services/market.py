@@ -192,4 +192,4 @@ def _held(candidate: Candidate, hold: Hold) -> Candidate:
     if candidate.free is None:
         # A market that reports no capacity counts as free; only a refusal says otherwise.
         return candidate
-    return replace(candidate, free=max(0.0, candidate.free - 1.0))
+    return replace(candidate, free=max(0.0, candidate.free - hold.size))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from aurora.db.database import Database
 from aurora.db.repositories import decisions, deployments, holds
 from aurora.db.repositories import idempotency as keys
+from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import Conflict, NotFound
@@ -162,9 +163,12 @@ class RouteService:
                 await decisions.add(connection, record)
             return decided_answer(decision, decision_id=context.id, emulated=self._parts.emulated)
         deployment, attempt = self._intent(decision.chosen, request, caller=caller, decision_id=context.id)
-        self._parts.overlay.take(hold_for(attempt))
+        hold = hold_for(attempt, decision.chosen)
+        self._parts.overlay.take(hold)
         try:
-            await self._commit(deployment, attempt, record=record, caller=caller, idempotency=idempotency)
+            await self._commit(
+                deployment, attempt, hold=hold, record=record, caller=caller, idempotency=idempotency
+            )
         except BaseException:
             self._parts.overlay.release(deployment.id, attempt.number)
             raise
@@ -216,6 +220,7 @@ class RouteService:
         deployment: Deployment,
         attempt: Attempt,
         *,
+        hold: Hold,
         record: dict[str, Any],
         caller: Caller,
         idempotency: Idempotency | None,
@@ -229,7 +234,7 @@ class RouteService:
                 await decisions.add(connection, record)
                 await deployments.add(connection, deployment)
                 await deployments.add_attempt(connection, attempt)
-                await holds.add(connection, hold_for(attempt))
+                await holds.add(connection, hold)
                 await deployments.add_events(connection, [event])
                 if idempotency is not None:
                     await keys.bind(

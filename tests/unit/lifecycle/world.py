@@ -258,6 +258,7 @@ class World:
         """What a process does first: its records become its memory."""
         async with self.database.write() as connection:
             await deployments.clear_claims(connection, now=self.clock.now())
+            await holds.drop_expired(connection, now=self.clock.now())
             self.overlay.load(await holds.present(connection, now=self.clock.now()))
 
     async def view(self, deployment_id: str) -> DeploymentView:

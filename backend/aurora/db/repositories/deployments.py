@@ -324,7 +324,5 @@ async def archived_logs(connection: AsyncConnection, deployment_id: str) -> str 
 async def clear_claims(connection: AsyncConnection, *, now: datetime) -> None:
     """Free every deployment: only for a process that is certain to be the only one (the embedded database)."""
     await connection.execute(
-        update(rows)
-        .where(rows.c.status.not_in(_ENDED))
-        .values(claim=None, claimed_until=None, due_at=now)
+        update(rows).where(rows.c.status.not_in(_ENDED)).values(claim=None, claimed_until=None, due_at=now)
     )

@@ -25,6 +25,8 @@ class Hold:
     launched_at: datetime | None = None
     """When the launch was confirmed: a catalogue read that began later shows it by itself."""
     expires_at: datetime | None = None
+    size: float = 1.0
+    """How much of the offer's own count of free launches is taken (a four-GPU cut takes four)."""
 
 
 def _hold(row: Row[Any]) -> Hold:
@@ -38,6 +40,7 @@ def _hold(row: Row[Any]) -> Hold:
         attempt=row.attempt,
         launched_at=row.launched_at,
         expires_at=row.expires_at,
+        size=row.size,
     )
 
 
@@ -53,6 +56,7 @@ async def add(connection: AsyncConnection, hold: Hold) -> None:
             attempt=hold.attempt,
             launched_at=hold.launched_at,
             expires_at=hold.expires_at,
+            size=hold.size,
         )
     )
 

@@ -1,6 +1,5 @@
 """The next candidate after a refusal, a failed start or an interruption; or the end of the deployment."""
 
-from aurora.db.repositories.holds import Hold
 from aurora.domain.deployment import DeploymentStatus, EndReason
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.work import Work
@@ -28,17 +27,7 @@ def fail_over(context: Context, work: Work, *, reason: str) -> None:
     attempt = found.attempt
     work.gathered.decisions.append(found.decision)
     work.add_attempt(attempt)
-    work.gathered.holds.append(
-        Hold(
-            provider=attempt.provider,
-            offer_id=attempt.offer_id,
-            resources=attempt.resources,
-            reason="attempt",
-            held_at=work.now,
-            deployment_id=attempt.deployment_id,
-            attempt=attempt.number,
-        )
-    )
+    work.gathered.holds.append(found.hold)
     work.change(provider=attempt.provider, attempt=attempt.number)
     text = f"attempt {attempt.number} on {attempt.offer_id} after: {reason}"
     work.event("fail_over", text, attempt=attempt.number)

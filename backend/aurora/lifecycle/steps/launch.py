@@ -10,10 +10,10 @@ from aurora.domain.errors import (
     RateLimitExceeded,
 )
 from aurora.domain.instance import Created, LaunchSpec, Quote
-from aurora.domain.naming import InstanceName
 from aurora.domain.offer import PriceKind
 from aurora.domain.records import Attempt
 from aurora.lifecycle.context import Context
+from aurora.lifecycle.spec import launch_spec
 from aurora.lifecycle.steps.close import end_attempt
 from aurora.lifecycle.steps.fail_over import fail_over, has_alternative
 from aurora.lifecycle.work import Work
@@ -37,7 +37,7 @@ async def launch(context: Context, work: Work, attempt: Attempt) -> None:
         if quote.usd_per_hour > attempt.ceiling_usd_per_hour:
             _too_dear(context, work, attempt, quote)
             return
-    spec = _spec(context, work, attempt)
+    spec = launch_spec(context, work, attempt)
     attempt = work.change_attempt(attempt, state=AttemptState.SENT, sent_at=context.clock.now())
     work.change(phase="creating")
     await context.keep(work)
@@ -98,22 +98,6 @@ async def _requote(provider: Provider, work: Work, attempt: Attempt) -> Quote | 
         return await provider.quote(attempt.offer_external_id, gpu_count=attempt.gpu_count, disk_gb=disk)
     except NotSupported:
         return None
-
-
-def _spec(context: Context, work: Work, attempt: Attempt) -> LaunchSpec:
-    workload = context.candidates.workload(work.deployment)
-    return LaunchSpec(
-        name=str(InstanceName.parse(attempt.name)),
-        offer_external_id=attempt.offer_external_id,
-        image=workload.image,
-        command=workload.command,
-        env=workload.env,
-        ports=workload.ports,
-        disk_gb=workload.disk_gb,
-        ceiling_usd_per_hour=attempt.ceiling_usd_per_hour,
-        gpu_count=attempt.gpu_count,
-        registry_login=workload.registry_login,
-    )
 
 
 def _not_launched(context: Context, work: Work, attempt: Attempt, exc: ProviderError) -> None:

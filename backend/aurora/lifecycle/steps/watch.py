@@ -8,6 +8,8 @@ from aurora.lifecycle.context import Context
 from aurora.lifecycle.meter import bill, running_seconds
 from aurora.lifecycle.steps.close import end_attempt, record_outcome, start_ending
 from aurora.lifecycle.steps.fail_over import fail_over, give_up
+from aurora.lifecycle.steps.keep_paid import keep_paid
+from aurora.lifecycle.steps.prepare import prepare
 from aurora.lifecycle.work import Work
 from aurora.providers.base import Provider
 
@@ -32,7 +34,7 @@ async def watch(context: Context, work: Work, attempt: Attempt) -> None:
         return
     work.now = context.clock.now()
     attempt = _sighted(work, attempt, seen)
-    _by_state(context, work, attempt, seen, provider)
+    await _by_state(context, work, attempt, seen, provider)
     _limits(work, attempt)
 
 
@@ -47,6 +49,8 @@ def _sighted(work: Work, attempt: Attempt, seen: Instance) -> Attempt:
             {"port": one.port, "host": one.host, "public_port": one.url_port, "url": one.url}
             for one in seen.endpoints
         )
+    if seen.quoted_usd_per_hour is not None:
+        changes["quoted_usd_per_hour"] = seen.quoted_usd_per_hour
     if seen.usd_per_hour is not None:
         changes["charged_usd_per_hour"] = seen.usd_per_hour
     attempt = work.change_attempt(attempt, **changes)
@@ -58,14 +62,19 @@ def _sighted(work: Work, attempt: Attempt, seen: Instance) -> Attempt:
     return attempt
 
 
-def _by_state(context: Context, work: Work, attempt: Attempt, seen: Instance, provider: Provider) -> None:
+async def _by_state(
+    context: Context, work: Work, attempt: Attempt, seen: Instance, provider: Provider
+) -> None:
     billing = _meter_runs(seen.state, attempt, provider)
     attempt = bill(work, attempt, provider.billing, billing=billing)
     if attempt.state is AttemptState.ENDING:
         fail_over(context, work, reason=f"price above the ceiling at {attempt.provider}")
         return
-    if seen.state is InstanceState.RUNNING:
+    if seen.state is InstanceState.PREPARING:
+        await prepare(context, work, attempt, provider)
+    elif seen.state is InstanceState.RUNNING:
         _running(context, work, attempt)
+        await keep_paid(context, work, attempt, seen, provider)
     elif seen.state is InstanceState.STARTING:
         _starting(context, work, attempt)
     elif seen.state in {InstanceState.UNREACHABLE, InstanceState.UNKNOWN}:
