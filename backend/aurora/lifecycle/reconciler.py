@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from aurora.db.database import Database
@@ -47,6 +47,7 @@ class Reconciler:
         self._kicked = asyncio.Event()
         self._owner = secrets.token_hex(8)
         self._running: set[asyncio.Task[None]] = set()
+        self._next_due: datetime | None = None
 
     def kick(self) -> None:
         """Something is due now."""
@@ -80,6 +81,7 @@ class Reconciler:
         policy = self._context.policy
         free = policy.concurrent - len(self._running)
         if free <= 0:
+            self._next_due = None  # the first step that ends kicks us
             return 0
         now = self._context.clock.now()
         async with self._database.write() as connection:
@@ -90,6 +92,7 @@ class Reconciler:
                 claim=f"{self._owner}-{secrets.token_hex(8)}",
                 limit=min(free, policy.batch),
             )
+            self._next_due = await deployments.next_due(connection, now=now)
         for view in views:
             task = asyncio.create_task(self._work(view), name=f"reconcile {view.deployment.id}")
             self._running.add(task)
@@ -113,7 +116,11 @@ class Reconciler:
         self._kicked.clear()
 
     def _pause(self) -> float:
-        return self._context.policy.interval
+        """Until the next deployment is due, at most the interval (others may write what is due)."""
+        interval = self._context.policy.interval
+        if self._next_due is None:
+            return interval
+        return min(interval, max(0.0, (self._next_due - self._context.clock.now()).total_seconds()))
 
     async def _work(self, view: DeploymentView) -> None:
         clock = self._context.clock

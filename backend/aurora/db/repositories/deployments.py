@@ -142,6 +142,14 @@ async def claim_due(
     return tuple(DeploymentView(one, attempts[one.id]) for one in found)
 
 
+async def next_due(connection: AsyncConnection, *, now: datetime) -> datetime | None:
+    """When the next unclaimed deployment must be looked at; None when there is none."""
+    free = or_(rows.c.claimed_until.is_(None), rows.c.claimed_until < now)
+    query = select(func.min(rows.c.due_at)).where(rows.c.status.not_in(_ENDED), free)
+    found: datetime | None = (await connection.execute(query)).scalar_one()
+    return found
+
+
 async def settle(
     connection: AsyncConnection,
     deployment: Deployment,

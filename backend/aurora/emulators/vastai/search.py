@@ -36,6 +36,8 @@ _VIRTUAL = frozenset(
     {"verified", "datacenter", "external", "rented", "rentable", "cuda_vers", "ubuntu_version", "id"}
 )
 _MIN_DISK_GB = 0.0
+_FIXED = ("gpu_name", "ask_contract_id", "machine_id")
+"""Fields of an offer that depend neither on the question nor on who holds its GPUs."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,14 @@ def parse_query(body: Mapping[str, Any], *, now: datetime, known: frozenset[str]
 
 def matching(query: Query, inventory: Inventory) -> list[Row]:
     """Every offer that passes the filters, unordered."""
-    rows = (_row(offer, query=query, inventory=inventory) for offer in inventory.offers())
+    fixed = [(name, query.filters[name]) for name in _FIXED if name in query.filters]
+    # Rows cost: what these filters refuse is never priced.
+    asked = (
+        offer
+        for offer in inventory.offers()
+        if all(holds(offer.fields.get(name), tests) for name, tests in fixed)
+    )
+    rows = (_row(offer, query=query, inventory=inventory) for offer in asked)
     return [row for row in rows if all(_passes(row, name, query.filters) for name in query.filters)]
 
 
