@@ -211,7 +211,8 @@ class Catalogue:
     async def load(self, database: Database) -> None:
         """Replace everything by what the database has. Raises DatabaseUnavailable; then nothing has changed.
 
-        An offer was last seen at its last write or, unchanged, when the last complete read of its slice began.
+        An offer was last seen at its last write or, unchanged, when the last complete read of its slice began: never
+        later than it really was. Figures that move by themselves are as they were written (see `offer_diff`).
         """
         written: dict[str, dict[str, Offer]] = {}
         prices = ReferencePrices()

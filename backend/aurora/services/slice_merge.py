@@ -29,6 +29,7 @@ from aurora.services.offer_diff import OfferDiff, compare, content_hash, missing
 from aurora.services.slice_walk import SliceWalk
 from aurora.services.sync_findings import Findings, SyncMemory
 
+_STATES_TOGETHER = 10
 PARTLY_SHOWN = "the market shows only a part of this slice"
 
 
@@ -58,6 +59,8 @@ class SliceMerge:
     findings: Findings
     read: dict[str, _Read] = field(default_factory=dict)
     _before: dict[str, dict[str, Offer]] | None = None
+    _unsaved: list[SliceState] = field(default_factory=list)
+    """Of unchanged slices: shown already, written a few at a time."""
 
     async def merge(self, walk: SliceWalk) -> None:
         """Judge what the walk brought since the last merge, write what is new or changed, show it."""
@@ -90,11 +93,11 @@ class SliceMerge:
             delisted = (key for key, offer in self._part.written.items() if offer.slice_key in dropped)
             gone |= set(delisted) - self.findings.seen
         self.findings.gone = len(gone)
-        if not (states or dropped):
+        if not (states or dropped or self._unsaved):
             return
         async with self.database.write() as connection:
             await offer_rows.mark_gone(connection, gone, at=self.clock.now(), sync_id=self.run_id)
-            await offer_rows.save_slices(connection, self.provider, states)
+            await offer_rows.save_slices(connection, self.provider, [*self._unsaved, *states])
             await offer_rows.drop_slices(connection, self.provider, dropped)
         change = CatalogueChange(gone=gone, slices=states, dropped_slices=dropped)
         self.catalogue.apply(self.provider, change)
@@ -149,16 +152,18 @@ class SliceMerge:
         for portion in portions((*diff.new, *diff.changed)):
             stored.extend(StoredOffer(offer, content_hash(offer)) for offer in portion)
             await asyncio.sleep(0)
+        self._unsaved += states
         partly = walk.finished and not walk.complete
-        if not (stored or states):
+        if not (stored or partly or len(self._unsaved) >= _STATES_TOGETHER):
             return
         async with self.database.write() as connection:
             await offer_rows.save(connection, stored, sync_id=self.run_id)
             await offer_rows.save_prices(connection, diff.repriced)
-            await offer_rows.save_slices(connection, self.provider, states)
+            await offer_rows.save_slices(connection, self.provider, self._unsaved)
             if partly:
                 # the slice's own time says nothing about one offer, so each keeps its own
                 await offer_rows.touch(connection, {offer.id: offer.seen_at for offer in diff.unchanged})
+        self._unsaved = []
 
     async def _show(self, diff: OfferDiff, states: list[SliceState]) -> None:
         # one change, seen as a whole; only a very large slice comes in portions

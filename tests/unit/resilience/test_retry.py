@@ -241,6 +241,7 @@ def test_the_table_covers_every_error_of_the_contract():
     def leaves(kind):
         return [kind, *(leaf for sub in kind.__subclasses__() for leaf in leaves(sub))]
 
-    for kind in leaves(errors.ProviderError):
+    ours = [kind for kind in leaves(errors.ProviderError) if kind.__module__ == errors.__name__]
+    for kind in ours:
         for repeat in Repeat:
             assert may_repeat(kind("p", "x"), repeat) in {True, False}

@@ -16,6 +16,8 @@ from aurora.resilience.pause import Pause
 from tests.fakes.clock import START
 from tests.fakes.health_room import HealthRoom
 
+AT_START = "2026-01-15T12:00:00Z"
+
 HEALTH_ROW = {
     "status",
     "success_rate",
@@ -121,13 +123,13 @@ async def test_one_providers_detail_has_window_pauses_errors_and_the_data_age(ro
     assert detail["pauses"] == [
         {
             "endpoint": "search",
-            "until": "2026-01-15T18:00:00+00:00",
+            "until": "2026-01-15T18:00:00Z",
             "reason": "daily quota",
             "dated": True,
         }
     ]
     assert (detail["offers"], detail["completeness"], detail["data_age_s"]) == (812, 0.95, 12.3)
-    assert (detail["last_sync"], detail["last_error"]) == (START.isoformat(), "page 4: 502")
+    assert (detail["last_sync"], detail["last_error"]) == (AT_START, "page 4: 502")
     assert {"p50", "p95"} <= set(detail)
 
 
@@ -153,7 +155,7 @@ async def test_breakers_show_the_worst_class_and_each_class(room):
     assert set(room.desk.breakers()) == {"vastai", "akash"}
     assert set(row) == BREAKER_ROW | {"classes", "open_for_s"}
     assert (row["state"], row["success_count"], row["trip_count"]) == ("OPEN", 2, 1)
-    assert row["last_failure_time"] == START.isoformat()
+    assert row["last_failure_time"] == AT_START
     assert {name: each["state"] for name, each in row["classes"].items()} == {
         "read": "OPEN",
         "create": "CLOSED",
@@ -245,7 +247,7 @@ async def test_a_reset_closes_the_circuits_and_names_who_did_it_even_without_a_d
     assert answer["reset"] == {
         "classes": ["read", "create", "control"],
         "by": "ann",
-        "at": START.isoformat(),
+        "at": AT_START,
         "recorded": False,
     }
 
@@ -343,7 +345,7 @@ def test_uptime_is_the_share_of_the_observed_time_in_which_a_provider_could_be_u
 
     assert uptime["vastai"] == {
         "uptime": 0.9,
-        "since": START.isoformat(),
+        "since": AT_START,
         "unavailable_s": 10,
         "degraded_s": 40,
         "incidents": 1,

@@ -1,0 +1,27 @@
+"""The garbage collector of a running Aurora."""
+
+import gc
+
+import pytest
+
+from aurora.services.collector import spare_the_loop
+
+
+@pytest.fixture
+def own_collector():
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("own_collector")
+def test_full_passes_become_rare_and_leave_out_what_lives_now():
+    frozen = gc.get_freeze_count()
+
+    spare_the_loop()
+
+    assert gc.isenabled()
+    assert gc.get_threshold()[0] >= 10_000
+    assert gc.get_threshold()[2] >= 100
+    assert gc.get_freeze_count() > frozen
