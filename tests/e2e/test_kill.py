@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.e2e.stack import Stack, stack
+from tests.e2e.stack import Stack, stack, start
 
 ROUTE = {"workload_type": "llm_inference", "gpu_type": "a100", "region": "us-west", "gpu_hours": 2.0}
 
@@ -70,3 +70,33 @@ async def test_killed_at_any_moment_after_a_request_there_is_at_most_one_instanc
         listed = (await made.get("/deployments"))["deployments"]
         assert len(listed) <= 1
         assert len(await made.alive()) == sum(one["status"] == "running" for one in listed)
+
+
+async def test_a_stop_that_was_asked_for_finishes_the_create_under_way_and_exits_with_zero(tmp_path):
+    async with stack(tmp_path) as made:
+        aurora = await made.boot()
+        await made.fault(kind="latency", operation="create", ms=1500, count=1)
+        answer = await made.post("/route", ROUTE)
+
+        async def asked() -> bool:
+            return (await made.calls()).get("create", 0) == 1
+
+        await made.until(asked, "asked for a create")
+        assert await aurora.stop() == 0
+
+        await made.boot()
+        shown = await made.get(f"/deployments/{answer['deployment_id']}/events")
+        assert "create_unknown" not in [event["kind"] for event in shown["events"]]
+        await _one_instance_that_delete_ends(made, answer["deployment_id"])
+
+
+async def test_a_worker_alone_listens_on_no_port(tmp_path):
+    async with stack(tmp_path) as made:
+        worker = await start("serve", "--env-file", "", "--role", "worker", env=made.settings)
+
+        async def synced() -> bool:
+            return (await made.calls()).get("offers", 0) > 0
+
+        await made.until(synced, "synced")
+        assert "port=none" in worker.text
+        assert await worker.stop() == 0

@@ -1,7 +1,6 @@
 """One composition root, one exit stack: whatever is opened is closed in reverse, also when start-up fails half-way."""
 
 import hashlib
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -39,10 +38,13 @@ from aurora.services.capacity import CapacityOverlay
 from aurora.services.catalogue import Catalogue
 from aurora.services.decisions import DecisionDesk
 from aurora.services.deployments import DeploymentDesk
+from aurora.services.g_score import GScores
 from aurora.services.health_recorder import HealthRecorder
 from aurora.services.intake import IntakeRules, RequestIntake
-from aurora.services.market import Market
+from aurora.services.latency import MeasuredLatency
+from aurora.services.market import Market, Observations
 from aurora.services.offer_sync import OfferSync
+from aurora.services.policy_desk import PolicyDesk
 from aurora.services.provider_config import ProvidersConfig
 from aurora.services.provider_desk import DeskPolicy, ProviderDesk
 from aurora.services.provider_states import ProviderStates
@@ -50,13 +52,18 @@ from aurora.services.reputation import Reputation
 from aurora.services.route import RouteParts, RouteService
 from aurora.services.router_config import RouterConfig
 from aurora.services.sealing import Sealer, own_secret
+from aurora.services.telemetry_source import ProviderWatch, TelemetrySource
 from aurora.services.waiters import Waiters
+from aurora.services.whatif import WhatIfDesk
 from aurora.services.workload_templates import WorkloadTemplates
 from aurora.settings import PROVIDERS, Settings
 from aurora.telemetry.hooks import ResilienceHook
 from aurora.telemetry.lifecycle import LifecycleHook
 from aurora.telemetry.metrics import Metrics
 from aurora.telemetry.outages import Outages
+
+_RELAXED_READERS = 3
+"""Slices of a catalogue that are read at once where no market limits us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +149,15 @@ class Aurora:
             listener=self.sync_watch,
             uncache=lambda name: self.markets.guards[name].invalidate_cache(),
         )
+        self.reputation = Reputation(self.files.providers.reputations)
+        self.g_scores = GScores(self.catalogue, self.reputation)
         self.desk = ProviderDesk(
             self.registry,
             self.catalogue,
             self.database,
             clock=self.clock,
             started_at=self.started_at,
+            g_scores=self.g_scores.values,
             policy=DeskPolicy(
                 max_ttl_s=self.settings.provider_cache_max_ttl,
                 sync_intervals={name: sync_interval(self.settings, name) for name in PROVIDERS},
@@ -157,7 +167,16 @@ class Aurora:
     def _build_routing(self) -> None:
         self.overlay = CapacityOverlay()
         self.waiters = Waiters()
-        self.reputation = Reputation(self.files.providers.reputations)
+        self.latency = MeasuredLatency()
+        self.policies = PolicyDesk(self.files.router, self.files.workloads)
+        self.performance = TelemetrySource(
+            ProviderWatch(
+                names=self.registry.names,
+                status=self.desk.status,
+                last_read=lambda name: self.catalogue.state(name).last_success_at,
+            ),
+            clock=self.clock,
+        )
         self.market = Market(
             self.catalogue,
             self.overlay,
@@ -167,8 +186,17 @@ class Aurora:
                 self.registry, self.markets.guards, clock=self.clock, refused=self.desk.start_refused
             ),
             clock=self.clock,
+            observed=Observations(
+                g_score=self.g_scores.of,
+                latencies=self.latency,
+                telemetry=self.performance,
+                time_to_running_s=self.performance.time_to_running_s,
+            ),
         )
         self.identity = RoutingIdentity(self.installation, self.files.version, self.settings.offer_max_age)
+        self.whatif = WhatIfDesk(
+            self.market, self.policies, clock=self.clock, offer_max_age_s=self.settings.offer_max_age
+        )
         self.sealer = Sealer(_secret(self.settings))
         self.route_watch = RouteWatch(self.metrics, mode=self.files.router.mode.value)
         self.route_watch.listen_with(self.sync)
@@ -190,14 +218,21 @@ class Aurora:
         policy = lifecycle_policy(self.settings)
         hook = LifecycleHook(self.metrics, self.outages, clock=self.clock)
         self.attempts = AttemptFigures(self.database, clock=self.clock)
-        watcher = CommitWatcher(self.overlay, self.waiters, reputation=self.reputation, hook=hook)
+        watcher = CommitWatcher(
+            self.overlay, self.waiters, reputation=self.reputation, hook=hook, performance=self.performance
+        )
         context = Context(
             providers=self.markets,
             sightings=GroupedSightings(
                 clock=self.clock, live=lambda name: self.attempts.latest.active.get(name, 0)
             ),
             candidates=Candidates(
-                self.market, self.overlay, sealer=self.sealer, identity=self.identity, clock=self.clock
+                self.market,
+                self.overlay,
+                sealer=self.sealer,
+                identity=self.identity,
+                clock=self.clock,
+                policies=self.policies.policies,
             ),
             journal=Journal(self.database, watcher),
             clock=self.clock,
@@ -231,6 +266,7 @@ class Aurora:
                 clock=self.clock,
                 kick=self.reconciler.kick,
                 emulated=self.emulated,
+                policies=self.policies,
             )
         )
 
@@ -256,6 +292,7 @@ class Aurora:
         await self.recorder.restore_pauses(self.registry)
         await self.sync.load()
         await self.reputation.load(self.database)
+        await self.performance.load(self.database)
         now = self.clock.now()
         async with self.database.write() as connection:
             if alone:
@@ -270,6 +307,7 @@ class Aurora:
         limits = await emulator_limits(self.settings.emulator_url)
         if limits is not None:
             self.markets.follow(limits)
+            self.sync.read_with(_RELAXED_READERS if limits == "relaxed" else 1)
         return limits is not None
 
     async def ready(self) -> tuple[bool, Mapping[str, Any]]:
@@ -309,5 +347,5 @@ def _secret(settings: Settings) -> str:
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
     file = sqlite_path(settings.database_url.get_secret_value())
-    folder = Path(file).parent if file is not None else Path(os.environ.get("TMPDIR", "var"))
+    folder = Path(file).parent if file is not None else Path("var")
     return own_secret(folder / "secret.key")

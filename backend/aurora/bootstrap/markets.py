@@ -128,6 +128,8 @@ class Markets:
         except ValueError as exc:
             raise SettingsError(f"{setting}: {exc}") from None
         local = _is_loopback(address)
+        if not settings.emulated and address.startswith(settings.emulator_url.rstrip("/") + "/"):
+            raise SettingsError(f"{setting}: {address} is an emulator; live mode never uses one")
         if settings.emulated and not local:
             raise SettingsError(
                 f"{setting}: {address} is not on this machine; emulated mode sends no key anywhere else"

@@ -10,6 +10,7 @@ from aurora.routing.decision import Decision
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.offer_sync import OfferSync
 from aurora.services.reputation import Reputation
+from aurora.services.telemetry_source import TelemetrySource
 from aurora.services.waiters import Waiters
 from aurora.telemetry.lifecycle import LifecycleHook
 from aurora.telemetry.metrics import Metrics
@@ -19,8 +20,15 @@ class CommitWatcher:
     """Told after each of the reconciler's commits."""
 
     def __init__(
-        self, overlay: CapacityOverlay, waiters: Waiters, *, reputation: Reputation, hook: LifecycleHook
+        self,
+        overlay: CapacityOverlay,
+        waiters: Waiters,
+        *,
+        reputation: Reputation,
+        hook: LifecycleHook,
+        performance: TelemetrySource,
     ) -> None:
+        self._performance = performance
         self._overlay = overlay
         self._waiters = waiters
         self._reputation = reputation
@@ -37,6 +45,9 @@ class CommitWatcher:
 
     def outcome(self, outcome: Outcome) -> None:
         self._reputation.observe(outcome.provider, outcome.host, kind=outcome.kind)
+        self._performance.observe(
+            outcome.provider, outcome.kind, latency_ms=outcome.latency_ms, ttr_s=outcome.ttr_s
+        )
         self._hook.outcome(outcome)
 
     def held(self, hold: Hold) -> None:

@@ -1,5 +1,6 @@
 """The commands."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -23,6 +24,8 @@ def serve(
     role: Annotated[str, typer.Option(help="all, api or worker.")] = "all",
 ) -> None:
     """Run API, scheduled sync, reconciler and sweep in one process (or one part of it)."""
+    # Nothing that is imported is garbage: passes over it are a tenth of the start-up time.
+    gc.disable()
     from aurora.cli.serve import serve as run_server
 
     _exit(run_server(env_file=env_file or None, role=role))

@@ -4,6 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from alembic.util.exc import CommandError
+
 from aurora.db.engine import create_engine, sqlite_path
 from aurora.db.schema import migrate as migrate_schema
 from aurora.settings import Settings, SettingsError, load_settings
@@ -18,6 +20,9 @@ def migrate(*, env_file: str | None, revision: str = "head") -> int:
         return 2
     try:
         asyncio.run(_migrate(settings, revision))
+    except CommandError as exc:
+        print(f"revision {revision}: {exc}", file=sys.stderr)
+        return 2
     except OSError as exc:
         print(f"DATABASE_URL: cannot be reached: {exc}", file=sys.stderr)
         return 1

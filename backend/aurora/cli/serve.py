@@ -1,26 +1,22 @@
 """`aurora serve`."""
 
 import asyncio
+import signal
 import socket
 import sys
+from importlib import import_module
 
-import uvicorn
-
-from aurora.api.access import AccessPolicy
-from aurora.api.app import create_app
 from aurora.bootstrap import Aurora, running
 from aurora.cli.first_check import first_check
-from aurora.cli.surface import Surface
 from aurora.db.lock import DatabaseInUse
 from aurora.domain.clock import SystemClock
 from aurora.domain.errors import DatabaseUnavailable
+from aurora.services.collector import spare_the_loop
 from aurora.services.config_section import ConfigError
 from aurora.settings import Role, Settings, SettingsError, load_settings
 from aurora.telemetry.logging import LogPolicy, configure
 from aurora.telemetry.redaction import Redactor
 from aurora.worker.loops import work
-
-_BACKLOG = 2048
 
 
 def serve(*, env_file: str | None, role: str) -> int:
@@ -62,6 +58,7 @@ async def _serve(settings: Settings, role: Role) -> int:
     sockets = [] if role is Role.WORKER else _sockets(settings)
     try:
         async with running(settings, clock=SystemClock()) as aurora:
+            spare_the_loop()
             await first_check(aurora)
             _announce(aurora, sockets)
             return await _run(aurora, role, sockets)
@@ -71,41 +68,34 @@ async def _serve(settings: Settings, role: Role) -> int:
 
 
 async def _run(aurora: Aurora, role: Role, sockets: list[socket.socket]) -> int:
-    """Server and loops until one ends: the server when it is told to, the loops only by a bug."""
-    server = _server(aurora)
-    jobs: set[asyncio.Task[None]] = set()
+    """Until somebody stops us, or a bug ends a part. What is under way is finished first."""
+    stopped = _stop_signal()
+    parts: set[asyncio.Task[object]] = {asyncio.create_task(stopped.wait(), name="signal")}
     if role is not Role.API:
-        jobs.add(asyncio.create_task(work(aurora), name="worker"))
-    serving = asyncio.create_task(server.serve(sockets=sockets or None), name="server")
-    done, _ = await asyncio.wait({serving, *jobs}, return_when=asyncio.FIRST_COMPLETED)
-    broken = [task for task in done if task is not serving]
-    server.should_exit = True
-    for job in jobs - done:
-        job.cancel()
-    await asyncio.gather(*jobs, return_exceptions=True)
-    await serving
+        parts.add(asyncio.create_task(work(aurora), name="worker"))
+    if role is not Role.WORKER:
+        # The web framework takes a third of a second to import: the first sync runs meanwhile.
+        web = await asyncio.to_thread(import_module, "aurora.cli.web")
+        parts.add(asyncio.create_task(web.serve(aurora, sockets, stopped), name="server"))
+    done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    broken = [task for task in done if not stopped.is_set()]
+    stopped.set()
+    for part in parts - done:
+        if part.get_name() != "server":
+            part.cancel()  # the worker finishes the steps it has begun, see Reconciler
+    await asyncio.gather(*parts, return_exceptions=True)
     for task in broken:
         task.result()
     return 1 if broken else 0
 
 
-def _server(aurora: Aurora) -> uvicorn.Server:
-    settings = aurora.settings
-    access = AccessPolicy(
-        live=not settings.emulated,
-        host=settings.host,
-        admin_key=None if settings.aurora_admin_key is None else settings.aurora_admin_key.get_secret_value(),
-    )
-    config = uvicorn.Config(
-        create_app(Surface.of(aurora, access)),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        backlog=_BACKLOG,
-    )
-    return uvicorn.Server(config)
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    return stopped
 
 
 def _sockets(settings: Settings) -> list[socket.socket]:

@@ -49,6 +49,13 @@ class BreakerView:
     """Seconds to the next probe while open, 0 when half-open, None when closed."""
 
 
+def _next_attempt(state: BreakerState, left: float) -> float | None:
+    """A forced probe half-opens before the time is over: then the next one may go at once."""
+    if state is BreakerState.CLOSED:
+        return None
+    return left if state is BreakerState.OPEN else 0.0
+
+
 class _CountedFailureError(Exception):
     """Stands in for the real error, whose traceback pybreaker would lengthen."""
 
@@ -168,7 +175,7 @@ class Breaker:
             trip_count=self._trip_count,
             opened_at=self._opened_at,
             open_since=self._open_since,
-            next_attempt_in=None if state is BreakerState.CLOSED else left,
+            next_attempt_in=_next_attempt(state, left),
         )
 
     def changed(self, old: BreakerState, new: BreakerState) -> None:

@@ -15,6 +15,7 @@ def spare_the_loop() -> None:
     (measured by tests/benchmarks/bench_sync.py), and reading a catalogue for the first time brings on several.
     Offers hold no cycles, so their memory comes back without it.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, OLDER_PASSES, OLDER_PASSES)

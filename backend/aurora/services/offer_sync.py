@@ -84,6 +84,10 @@ class OfferSync:
         self._courses: dict[str, _Course] = {}
         self._log = logging.getLogger("aurora.sync")
 
+    def read_with(self, readers: int) -> None:
+        """From the next runs on, so many slices at a time (the market's limits became known)."""
+        self._policies = {name: replace(policy, readers=readers) for name, policy in self._policies.items()}
+
     async def load(self) -> None:
         """At start: the catalogue and the latest reports from the database. Raises DatabaseUnavailable."""
         await self._catalogue.load(self._database)

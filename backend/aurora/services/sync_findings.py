@@ -33,6 +33,8 @@ class SyncPolicy:
     deadline_s: float | None = None
     """None: the interval."""
     max_age_s: float = 900.0
+    readers: int = 1
+    """Slices read at a time. More help where answers are slow; under a market's real limits they only queue."""
 
     @property
     def longest_run_s(self) -> float:

@@ -1,5 +1,6 @@
 """One run over one provider: which slices are read, in which order, until when."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -48,6 +49,10 @@ class SyncRun:
         self._heat: Mapping[str, float] = {}
         self._listed: tuple[str, ...] = ()
         self._done: set[str] = set()
+        self._reading: dict[asyncio.Task[bool], tuple[Waiting, float]] = {}
+        """Slices that are being read, and since when."""
+        self._merging = asyncio.Lock()
+        self._failures = 0
         self._partly: set[str] = set()
         """Read as far as the market shows them."""
 
@@ -65,18 +70,39 @@ class SyncRun:
         return self._findings
 
     async def _read_slices(self) -> None:
-        failures = 0
-        while waiting := self._waiting():
+        """Read what waits, `readers` slices at a time. Raises the errors after which no other slice can be read."""
+        try:
+            while self._begin_reading():
+                done, _ = await asyncio.wait(self._reading, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    self._ended(task)
+        except ProviderError:
+            # the others meet the same refusal; each keeps how far it came
+            await asyncio.gather(*self._reading, return_exceptions=True)
+            raise
+        finally:
+            for task in self._reading:
+                task.cancel()
+            await asyncio.gather(*self._reading, return_exceptions=True)
+
+    def _begin_reading(self) -> bool:
+        """Start as many readings as there may be; False when nothing is read and nothing waits."""
+        while len(self._reading) < self._policy.readers and (waiting := self._waiting()):
             chosen = next_slice(waiting, hot_first=self._hot_s < _HOT_SHARE * self._span_s)
             if chosen.young and self._short_of_time():
                 self._done.update(each.key for each in waiting if each.young)
-                return
-            before = self._clock.monotonic()
-            failures = 0 if await self._was_read(chosen.key) else failures + 1
-            if failures == _FAILURES_IN_A_ROW:
-                raise self._findings.failed[chosen.key]
-            if chosen.heat > 0:
-                self._hot_s += self._clock.monotonic() - before
+                break
+            task = asyncio.create_task(self._was_read(chosen.key), name=f"read {chosen.key}")
+            self._reading[task] = (chosen, self._clock.monotonic())
+        return bool(self._reading)
+
+    def _ended(self, task: asyncio.Task[bool]) -> None:
+        chosen, began = self._reading.pop(task)
+        self._failures = 0 if task.result() else self._failures + 1
+        if self._failures == _FAILURES_IN_A_ROW:
+            raise self._findings.failed[chosen.key]
+        if chosen.heat > 0:
+            self._hot_s += self._clock.monotonic() - began
 
     async def _was_read(self, key: str) -> bool:
         """Read one slice. Raises the errors after which no other slice can be read."""
@@ -108,10 +134,15 @@ class SyncRun:
         except ProviderError as exc:
             if isinstance(exc, PACED) and walk.resumable:
                 self._memory.walks[key] = walk
-            await self._merge.merge(walk)
+            await self._merged(walk)
             raise
-        await self._merge.merge(walk)
+        await self._merged(walk)
         return walk.complete
+
+    async def _merged(self, walk: SliceWalk) -> None:
+        """One at a time: a merge compares with what the ones before it wrote."""
+        async with self._merging:
+            await self._merge.merge(walk)
 
     def _resumed(self, key: str) -> SliceWalk | None:
         """An interrupted reading, unless it is so old that it had better begin anew."""
@@ -125,8 +156,9 @@ class SyncRun:
         slices = self._catalogue.part(self._provider).slices
         young_from = self._clock.now() - timedelta(seconds=_YOUNG_SHARE * self._policy.interval_s)
         waiting = []
+        reading = {chosen.key for chosen, _ in self._reading.values()}
         for position, key in enumerate(self._listed):
-            if key in self._done or key in self._partly or key in self._findings.failed:
+            if key in reading or key in self._done or key in self._partly or key in self._findings.failed:
                 continue
             state = slices.get(key) or SliceState(key)
             young = state.complete and state.read_at is not None and state.read_at >= young_from

@@ -404,3 +404,13 @@ def test_never_more_probes_than_allowed_and_the_counts_stay_sane(steps, half_ope
         if view.state is BreakerState.OPEN:
             assert view.next_attempt_in is not None
             assert 0 < view.next_attempt_in <= 300
+
+
+def test_a_forced_probe_half_opens_and_the_next_attempt_may_go_at_once(clock):
+    breaker = make(clock, open_s=60)
+    trip(breaker)
+
+    breaker.admit(force=True)
+
+    assert breaker.view().state is BreakerState.HALF_OPEN
+    assert breaker.view().next_attempt_in == 0
