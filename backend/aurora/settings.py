@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PROVIDERS = ("vastai",)
+PROVIDERS = ("vastai", "akash")
 """Markets with an adapter."""
 
 _COMMENT = re.compile(r"\s+#.*$")
@@ -93,6 +93,15 @@ class Settings(BaseSettings):
     vastai_enabled: Flag = True
     vastai_sync_interval: Number = 300
 
+    akash_api_key: SecretStr | None = None
+    akash_base_url: Text | None = None
+    akash_rpc_url: Text | None = None
+    akash_proxy_url: Text | None = None
+    akash_rate_limit: Number = 50
+    akash_timeout: Number = 30
+    akash_enabled: Flag = True
+    akash_sync_interval: Number = 60
+
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, values: Any) -> Any:
@@ -141,12 +150,22 @@ class Settings(BaseSettings):
         return self.aurora_mode is Mode.EMULATED
 
     def provider(self, name: str) -> "ProviderSettings":
-        """The `P_*` settings of one market. `base_url` None means the market's real address."""
+        """The `P_*` settings of one market."""
         values: Mapping[str, Any] = {
             key: getattr(self, f"{name}_{key}")
-            for key in ("api_key", "base_url", "rate_limit", "timeout", "enabled", "sync_interval")
+            for key in ("api_key", "rate_limit", "timeout", "enabled", "sync_interval")
         }
-        return ProviderSettings(**values)
+        given = {
+            suffix.upper(): getattr(self, f"{name}_{suffix}", None)
+            for suffix in ("base_url", "rpc_url", "proxy_url")
+        }
+        return ProviderSettings(urls={key: url for key, url in given.items() if url is not None}, **values)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, to be kept out of every line."""
+        found = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(one.get_secret_value() for one in found if isinstance(one, SecretStr))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +173,8 @@ class ProviderSettings:
     """One market's share of the settings. Times in seconds, `rate_limit` in requests per minute."""
 
     api_key: SecretStr | None
-    base_url: str | None
+    urls: Mapping[str, str]
+    """Addresses that were given, by the suffix of their setting."""
     rate_limit: float
     timeout: float
     enabled: bool

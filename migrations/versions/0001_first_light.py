@@ -243,6 +243,7 @@ def upgrade() -> None:
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("candidates", sa.JSON(), nullable=False),
         sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("eliminated", sa.JSON(), nullable=False),
         sa.Column("holds", sa.JSON(), nullable=False),
         sa.Column("relaxations", sa.JSON(), nullable=False),
         sa.Column("chosen", sa.String(length=255), nullable=True),

@@ -168,25 +168,28 @@ class Stack:
 
         return await self.until(reached, f"{deployment_id} in {statuses}", within=within)
 
-    async def fault(self, **fault: Any) -> None:
-        async with self.session.post(f"{self.emulator_url}/_emulator/vastai/faults", json=fault) as answer:
-            assert answer.status in {200, 201}, await answer.text()
+    async def fault(self, *, provider: str = "vastai", **fault: Any) -> None:
+        await self.control(provider, "faults", fault)
 
-    async def heal(self) -> None:
-        async with self.session.delete(f"{self.emulator_url}/_emulator/vastai/faults") as answer:
+    async def control(self, provider: str, what: str, body: Any) -> None:
+        async with self.session.post(f"{self.emulator_url}/_emulator/{provider}/{what}", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+
+    async def heal(self, provider: str = "vastai") -> None:
+        async with self.session.delete(f"{self.emulator_url}/_emulator/{provider}/faults") as answer:
             assert answer.status in {200, 204}
 
-    async def ledger(self) -> list[dict[str, Any]]:
-        async with self.session.get(f"{self.emulator_url}/_emulator/vastai/ledger") as answer:
+    async def ledger(self, provider: str = "vastai") -> list[dict[str, Any]]:
+        async with self.session.get(f"{self.emulator_url}/_emulator/{provider}/ledger") as answer:
             found: dict[str, Any] = await answer.json()
             return list(found["instances"])
 
-    async def calls(self) -> dict[str, int]:
-        async with self.session.get(f"{self.emulator_url}/_emulator/vastai/calls") as answer:
+    async def calls(self, provider: str = "vastai") -> dict[str, int]:
+        async with self.session.get(f"{self.emulator_url}/_emulator/{provider}/calls") as answer:
             return dict(await answer.json())
 
-    async def alive(self) -> list[dict[str, Any]]:
-        return [one for one in await self.ledger() if one["state"] != "destroyed"]
+    async def alive(self, provider: str = "vastai") -> list[dict[str, Any]]:
+        return [one for one in await self.ledger(provider) if one["state"] not in {"destroyed", "closed"}]
 
 
 @asynccontextmanager

@@ -9,7 +9,16 @@ from aurora.api.middleware.access_gate import AccessGate
 from aurora.api.middleware.body_intake import BodyIntake
 from aurora.api.middleware.request_context import RequestContext
 from aurora.api.ports import AuroraPort
-from aurora.api.routes import deployments, offers, provider_health, providers, routing, service
+from aurora.api.routes import (
+    deployments,
+    offers,
+    policies,
+    provider_health,
+    providers,
+    routing,
+    service,
+    whatif,
+)
 from aurora.api.schemas.problem import ProblemOut
 
 _DESCRIPTION = """One API over the decentralised GPU markets: ask for a GPU within limits, get the best offer and the
@@ -26,7 +35,7 @@ def create_app(aurora: AuroraPort) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.aurora = aurora
-    for module in (routing, deployments, offers, providers, provider_health, service):
+    for module in (routing, whatif, policies, deployments, offers, providers, provider_health, service):
         app.include_router(module.router)
     errors.install(app)
     # The last one added is the outermost.

@@ -55,11 +55,21 @@ class OfferPage:
 class OfferOrder:
     """One way to sort: a name of `SORTS`, with `-` in front for largest first."""
 
-    def __init__(self, text: str, *, reputation: Callable[[Offer], float | None]) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        reputation: Callable[[Offer], float | None],
+        g_score: Callable[[Offer], float | None],
+    ) -> None:
         """Raises InvalidRequest("sort")."""
         self.text = text
         self._sign = -1.0 if text.startswith("-") else 1.0
-        values: Mapping[str, Callable[[Offer], float | None]] = {**SORTS, "reputation": reputation}
+        values: Mapping[str, Callable[[Offer], float | None]] = {
+            **SORTS,
+            "reputation": reputation,
+            "g_score": g_score,
+        }
         name = text.removeprefix("-")
         if name not in values:
             raise InvalidRequest(
@@ -106,11 +116,6 @@ def _hour_price(offer: Offer) -> float | None:
     return float(offer.price_per_hour)
 
 
-def _g_score(_offer: Offer) -> float | None:
-    """Nobody scores offers yet: all are equal, and sorted by price."""
-    return None
-
-
 def _seen_at(offer: Offer) -> float | None:
     return offer.seen_at.timestamp()
 
@@ -126,7 +131,6 @@ def _available(offer: Offer) -> float | None:
 SORTS: Mapping[str, Callable[[Offer], float | None]] = {
     "price": gpu_price,
     "price_per_hour": _hour_price,
-    "g_score": _g_score,
     "seen_at": _seen_at,
     "vram_gb": vram_gb,
     "gpu_count": _gpu_count,

@@ -1,6 +1,6 @@
 """What the HTTP API needs from the rest of Aurora, by shape. Bootstrap builds an object that fits `AuroraPort`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -8,7 +8,11 @@ from aurora.api.access import AccessPolicy
 from aurora.domain.clock import Clock
 from aurora.domain.offer import Offer
 from aurora.domain.records import ProviderCatalogueState, SyncReport
+from aurora.domain.request import ComputeRequest
+from aurora.routing.g_score import GScore
+from aurora.routing.whatif import WhatIf
 from aurora.services.intake import RequestIntake
+from aurora.services.policy_desk import PolicyLine
 from aurora.services.ports import Caller, Decisions, Deployments, Routing
 
 Json = dict[str, Any]
@@ -73,6 +77,31 @@ class Reputations(Protocol):
         ...
 
 
+class GScores(Protocol):
+    """How good offers are by themselves."""
+
+    def of(self, offer_id: str) -> GScore | None:
+        """None: nothing is known of it."""
+        ...
+
+
+class Policies(Protocol):
+    """`GET /policies`."""
+
+    @property
+    def default(self) -> str: ...
+
+    def lines(self) -> Sequence[PolicyLine]: ...
+
+
+class WhatIfs(Protocol):
+    """`POST /route/whatif`."""
+
+    def ask(self, request: ComputeRequest) -> WhatIf:
+        """What other limits would give; writes nothing. Raises InvalidRequest."""
+        ...
+
+
 class MetricsPage(Protocol):
     """The Prometheus page."""
 
@@ -120,6 +149,15 @@ class AuroraPort(Protocol):
 
     @property
     def reputation(self) -> Reputations: ...
+
+    @property
+    def g_scores(self) -> GScores: ...
+
+    @property
+    def policies(self) -> Policies: ...
+
+    @property
+    def whatif(self) -> WhatIfs: ...
 
     @property
     def sync(self) -> SyncRuns: ...

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -20,9 +20,10 @@ from aurora.db.engine import create_engine, sqlite_path
 from aurora.db.lock import FileLock
 from aurora.db.repositories import deployments, holds, installation
 from aurora.domain.clock import Clock
+from aurora.domain.errors import InvalidRequest
 from aurora.domain.gpu_table import GpuTable
 from aurora.domain.health import ProviderStatus
-from aurora.domain.region import RegionTable
+from aurora.domain.region import GLOBAL, RegionTable
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.journal import Journal
 from aurora.lifecycle.reconciler import Reconciler
@@ -36,6 +37,7 @@ from aurora.services.attempt_figures import AttemptFigures
 from aurora.services.candidates import Candidates, RoutingIdentity
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.catalogue import Catalogue
+from aurora.services.config_section import ConfigError
 from aurora.services.decisions import DecisionDesk
 from aurora.services.deployments import DeploymentDesk
 from aurora.services.g_score import GScores
@@ -43,6 +45,7 @@ from aurora.services.health_recorder import HealthRecorder
 from aurora.services.intake import IntakeRules, RequestIntake
 from aurora.services.latency import MeasuredLatency
 from aurora.services.market import Market, Observations
+from aurora.services.offer_rule import OfferRule
 from aurora.services.offer_sync import OfferSync
 from aurora.services.policy_desk import PolicyDesk
 from aurora.services.provider_config import ProvidersConfig
@@ -133,6 +136,16 @@ class Aurora:
         self.markets = Markets(parts, self.registry)
         self.markets.register_all(self._status, limits="real")
 
+    def _rule(self, name: str) -> OfferRule:
+        """Raises ConfigError for a GPU or region that nobody knows."""
+        wanted = self.files.providers.of(name)
+        try:
+            region = self.regions.macro(wanted.default_region)
+            families = frozenset(self.gpus.parse_query(text).family for text in wanted.gpu_types)
+        except InvalidRequest as exc:
+            raise ConfigError(f"config/providers.yaml: {name}: {exc.detail}") from None
+        return OfferRule(families, None if region == GLOBAL else region)
+
     def _status(self, name: str) -> ProviderStatus:
         """Asked later than the desk is built."""
         return self.desk.status(name)
@@ -145,7 +158,10 @@ class Aurora:
             database=self.database,
             catalogue=self.catalogue,
             clock=self.clock,
-            policies=sync_policies(self.settings, self.registry.names()),
+            policies={
+                name: replace(policy, rule=self._rule(name))
+                for name, policy in sync_policies(self.settings, self.registry.names()).items()
+            },
             listener=self.sync_watch,
             uncache=lambda name: self.markets.guards[name].invalidate_cache(),
         )

@@ -1,9 +1,13 @@
 """The registry: one guarded provider per enabled market."""
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -14,12 +18,10 @@ from aurora.domain.clock import Clock
 from aurora.domain.gpu_table import GpuTable
 from aurora.domain.health import ProviderStatus
 from aurora.domain.region import RegionTable
-from aurora.providers.base import CallGuard, Limits, Provider
+from aurora.providers.base import Limits, Provider
+from aurora.providers.brand import Address, Brand, Connection
 from aurora.providers.registry import ProviderRegistry, StatusProbe
 from aurora.providers.request import Transport
-from aurora.providers.vastai.base_url import BASE_URL, normalise_base_url
-from aurora.providers.vastai.limits import REAL, RELAXED
-from aurora.providers.vastai.provider import VastAccount, VastProvider
 from aurora.resilience.events import Hooks
 from aurora.resilience.guard import Guard
 from aurora.services.provider_check import CheckableGuard
@@ -45,19 +47,22 @@ class Markets:
     def __init__(self, parts: MarketParts, registry: ProviderRegistry) -> None:
         self._parts = parts
         self._registry = registry
+        self._brands = brands()
         self._retired: dict[str, Provider] = {}
         self.guards: dict[str, Guard] = {}
 
     def register_all(self, status: Callable[[str], ProviderStatus], *, limits: str) -> None:
         """Raises SettingsError for an address that mixes the modes or is known to be wrong."""
-        for name in PROVIDERS:
-            self._register(name, status=lambda name=name: status(name), limits=limits_named(limits))  # type: ignore[misc]  # binds the loop's name
+        for brand in self._brands:
+            self._register(brand, status=partial(status, brand.name), limits=_limits(brand, limits))
 
     def follow(self, limits: str) -> None:
         """The emulators said how they limit: meter by that from now on."""
+        named = {brand.name: brand for brand in self._brands}
         for name, guard in self.guards.items():
             market = self._parts.settings.provider(name)
-            guard.set_limits(limiter_policy(self._parts.settings, market, limits_named(limits)))
+            own = _limits(named[name], limits)
+            guard.set_limits(limiter_policy(self._parts.settings, market, own))
 
     def get(self, name: str) -> Provider:
         """For what runs already: also a market that is switched off. Raises NotFound."""
@@ -75,66 +80,80 @@ class Markets:
         for guard in self.guards.values():
             await guard.aclose()
 
-    def _register(self, name: str, *, status: StatusProbe, limits: Limits) -> None:
+    def _register(self, brand: Brand, *, status: StatusProbe, limits: Limits) -> None:
+        name = brand.name
         market = self._parts.settings.provider(name)
-        key = self._key(market)
-        enabled = market.enabled and self._parts.config.of(name).enabled
-        if key is None:
+        key = self._key(name, market)
+        if key is None and not brand.keyless_offers:
             self._registry.disable(name, f"no key: set {name.upper()}_API_KEY")
             return
-        base_url = self._base_url(name, market)
         policy = guard_policy(self._parts.settings, market, limits)
         guard = CheckableGuard(
             name, policy, clock=self._parts.clock, rng=random.Random(), hooks=self._parts.hooks
         )
-        self.guards[name] = guard
-        if enabled:
-            self._registry.register(
-                name, lambda given: self._vastai(given, key, base_url, market), guard=guard, status=status
-            )
-            return
-        self._registry.disable(name, f"switched off ({name.upper()}_ENABLED or config/providers.yaml)")
-        self._retired[name] = self._vastai(guard, key, base_url, market)
-
-    def _vastai(self, guard: CallGuard, key: SecretStr, base_url: str, market: ProviderSettings) -> Provider:
-        account = VastAccount(
+        connection = Connection(
+            urls={one.setting: self._url(brand, one, market) for one in brand.addresses},
             api_key=key,
-            base_url=base_url,
             emulated=self._parts.settings.emulated,
             transport=Transport(attempt_s=market.timeout),
             request_id=request_id.current,
-        )
-        return VastProvider.connect(
-            account,
             guard=guard,
             clock=self._parts.clock,
             gpus=self._parts.gpus,
             places=self._parts.regions,
         )
+        self.guards[name] = guard
+        if market.enabled and self._parts.config.of(name).enabled:
+            self._registry.register(name, lambda _: brand.connect(connection), guard=guard, status=status)
+            return
+        self._registry.disable(name, f"switched off ({name.upper()}_ENABLED or config/providers.yaml)")
+        if key is not None:
+            self._retired[name] = brand.connect(connection)
 
-    def _key(self, market: ProviderSettings) -> SecretStr | None:
+    def _key(self, name: str, market: ProviderSettings) -> SecretStr | None:
         if market.api_key is not None:
             return market.api_key
+        named = self._parts.config.of(name).credentials_secret
+        held = _held_key(named) if named is not None else None
+        if held is not None:
+            return held
         return SecretStr("emulated") if self._parts.settings.emulated else None
 
-    def _base_url(self, name: str, market: ProviderSettings) -> str:
+    def _url(self, brand: Brand, one: Address, market: ProviderSettings) -> str:
         """Emulated: the emulator, and never an address that leaves this machine. Live: never an emulator."""
         settings = self._parts.settings
-        setting = f"{name.upper()}_BASE_URL"
-        plain = f"{settings.emulator_url.rstrip('/')}/{name}" if settings.emulated else BASE_URL
-        given = market.base_url or (None if settings.emulated else self._parts.config.of(name).api_url)
+        emulator = settings.emulator_url.rstrip("/")
+        setting = f"{brand.name.upper()}_{one.setting}"
+        given = market.urls.get(one.setting)
+        if given is None and settings.emulated:
+            given = f"{emulator}/{brand.name}{one.emulated}"
+        if given is None and one.setting == "BASE_URL":
+            given = self._parts.config.of(brand.name).api_url
         try:
-            address = normalise_base_url(given or plain)
+            address = one.normalise(given or one.live)
         except ValueError as exc:
             raise SettingsError(f"{setting}: {exc}") from None
-        local = _is_loopback(address)
-        if not settings.emulated and address.startswith(settings.emulator_url.rstrip("/") + "/"):
+        if not settings.emulated and address.startswith(f"{emulator}/"):
             raise SettingsError(f"{setting}: {address} is an emulator; live mode never uses one")
-        if settings.emulated and not local:
+        if settings.emulated and not _is_loopback(address):
             raise SettingsError(
                 f"{setting}: {address} is not on this machine; emulated mode sends no key anywhere else"
             )
         return address
+
+
+def brands() -> tuple[Brand, ...]:
+    """Every market that has settings says in its own folder how it is connected."""
+    found = (import_module(f"aurora.providers.{name}.brand").BRAND for name in PROVIDERS)
+    return tuple(found)
+
+
+def _held_key(name: str) -> SecretStr | None:
+    """The key in the variable, or in the mounted file, of this name."""
+    value = os.environ.get(name)
+    if not value and Path(name).is_file():
+        value = Path(name).read_text(encoding="utf-8").strip()
+    return SecretStr(value) if value else None
 
 
 def _is_loopback(url: str) -> bool:
@@ -147,6 +166,6 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def limits_named(text: str) -> Limits:
+def _limits(brand: Brand, named: str) -> Limits:
     """`real` or `relaxed`."""
-    return RELAXED if text == "relaxed" else REAL
+    return brand.relaxed if named == "relaxed" else brand.real

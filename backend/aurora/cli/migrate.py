@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 from alembic.util.exc import CommandError
+from sqlalchemy.exc import DBAPIError
 
 from aurora.db.engine import create_engine, sqlite_path
 from aurora.db.schema import migrate as migrate_schema
+from aurora.domain.errors import DatabaseUnavailable
 from aurora.settings import Settings, SettingsError, load_settings
 
 
@@ -23,11 +25,18 @@ def migrate(*, env_file: str | None, revision: str = "head") -> int:
     except CommandError as exc:
         print(f"revision {revision}: {exc}", file=sys.stderr)
         return 2
-    except OSError as exc:
-        print(f"DATABASE_URL: cannot be reached: {exc}", file=sys.stderr)
+    except (DatabaseUnavailable, DBAPIError, OSError) as exc:
+        print(f"DATABASE_URL: {_refusal(exc)}", file=sys.stderr)
         return 1
     print(f"Database is at schema {revision}")
     return 0
+
+
+def _refusal(exc: DatabaseUnavailable | DBAPIError | OSError) -> str:
+    """One line, without the statement that SQLAlchemy would add."""
+    if isinstance(exc, OSError):
+        return f"cannot be reached: {exc}"
+    return str(exc.orig if isinstance(exc, DBAPIError) else exc.detail).partition("\n")[0]
 
 
 async def _migrate(settings: Settings, revision: str) -> None:

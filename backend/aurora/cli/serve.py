@@ -43,14 +43,8 @@ def serve(*, env_file: str | None, role: str) -> int:
 
 
 def _redactor(settings: Settings) -> Redactor:
-    secrets = (
-        settings.vastai_api_key,
-        settings.aurora_admin_key,
-        settings.secret_key,
-        settings.alert_webhook_url,
-    )
     redactor = Redactor()
-    redactor.register(*(secret.get_secret_value() for secret in secrets if secret is not None))
+    redactor.register(*settings.secrets)
     return redactor
 
 

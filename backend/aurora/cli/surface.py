@@ -9,11 +9,14 @@ from aurora.api.access import AccessPolicy
 from aurora.bootstrap import Aurora
 from aurora.domain.clock import Clock
 from aurora.services.catalogue import Catalogue
+from aurora.services.g_score import GScores
 from aurora.services.intake import RequestIntake
 from aurora.services.offer_sync import OfferSync
+from aurora.services.policy_desk import PolicyDesk
 from aurora.services.ports import Decisions, Deployments, Routing
 from aurora.services.provider_desk import ProviderDesk
 from aurora.services.reputation import Reputation
+from aurora.services.whatif import WhatIfDesk
 from aurora.telemetry.metrics import Metrics
 
 
@@ -34,6 +37,9 @@ class Surface:
     decisions: Decisions
     catalogue: Catalogue
     reputation: Reputation
+    g_scores: GScores
+    policies: PolicyDesk
+    whatif: WhatIfDesk
     sync: OfferSync
     desk: ProviderDesk
     metrics: Metrics
@@ -54,6 +60,9 @@ class Surface:
             decisions=aurora.decisions,
             catalogue=aurora.catalogue,
             reputation=aurora.reputation,
+            g_scores=aurora.g_scores,
+            policies=aurora.policies,
+            whatif=aurora.whatif,
             sync=aurora.sync,
             desk=aurora.desk,
             metrics=aurora.metrics,

@@ -9,6 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from aurora.domain.errors import DatabaseUnavailable
 
+_AWAY = ("08", "28", "3D", "40", "42P01", "53", "55P03", "57", "58")
+"""How the SQLSTATEs begin that speak of the server's condition (connection, login, no such database or schema yet,
+deadlock, no room, lock or statement time-out, shutting down, disk) and not of a mistake in a statement."""
+
 
 class Database:
     """Hands out connections inside a transaction. Never hold one across a provider call."""
@@ -48,4 +52,9 @@ class Database:
         except DBAPIError as exc:
             if exc.connection_invalidated:
                 raise DatabaseUnavailable("the database connection was lost") from exc
+            state = getattr(
+                exc.orig, "sqlstate", None
+            )  # asyncpg's errors have no class of their own in SQLAlchemy
+            if state is not None and state.startswith(_AWAY):
+                raise DatabaseUnavailable(f"the database could not do it now (SQLSTATE {state})") from exc
             raise

@@ -6,7 +6,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from aurora.domain.errors import DatabaseUnavailable
 
 _DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -32,8 +35,18 @@ def sqlite_path(url: str) -> str | None:
 
 
 def create_engine(url: str, *, application: str = "aurora") -> AsyncEngine:
-    """An engine whose transactions are real on both dialects (SQLite: WAL, foreign keys, BEGIN IMMEDIATE)."""
-    url = normalise_url(url)
+    """An engine whose transactions are real on both dialects (SQLite: WAL, foreign keys, BEGIN IMMEDIATE).
+
+    Raises DatabaseUnavailable for what is no address of either.
+    """
+    try:
+        return _engine(normalise_url(url), application)
+    except (ArgumentError, ImportError, ValueError) as exc:
+        detail = "not an address such as sqlite:///var/aurora.db or postgresql://user:password@host/name"
+        raise DatabaseUnavailable(detail) from exc
+
+
+def _engine(url: str, application: str) -> AsyncEngine:
     if url.startswith("sqlite"):
         engine = create_async_engine(url)
         event.listen(engine.sync_engine, "connect", _sqlite_connect)

@@ -166,6 +166,7 @@ decisions = Table(
     Column("request", JSON, nullable=False),
     Column("candidates", JSON, nullable=False),
     Column("counts", JSON, nullable=False),
+    Column("eliminated", JSON, nullable=False, default=dict),
     Column("holds", JSON, nullable=False),
     Column("relaxations", JSON, nullable=False),
     Column("chosen", String(255)),

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(r"^aurora-([a-z0-9]{6})-([a-z0-9]{12})-([1-9][0-9]{0,2})$")
+_NAME = re.compile(r"aurora-([a-z0-9]{6})-([a-z0-9]{12})-([1-9][0-9]{0,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class InstanceName:
     @classmethod
     def parse(cls, text: str | None) -> "InstanceName | None":
         """The name's parts, or None for anything that Aurora did not make."""
-        found = _NAME.match(text or "")
+        found = _NAME.fullmatch(text or "")
         return cls(found[1], found[2], int(found[3])) if found else None
 
 

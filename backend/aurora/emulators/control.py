@@ -12,7 +12,7 @@ from aiohttp import web
 from aurora.emulators.faultbook import FaultBook
 from aurora.emulators.faults import BadFault
 from aurora.emulators.journal import Journal
-from aurora.emulators.marketplace import LedgerRow, Marketplace, UnknownEvent
+from aurora.emulators.marketplace import Adjustable, LedgerRow, Marketplace, UnknownEvent
 from aurora.emulators.options import EmulatorOptions
 
 
@@ -46,6 +46,8 @@ class Control:
             web.delete(f"{here}/faults", self._clear_faults),
             web.delete(f"{here}/faults/{{fault}}", self._remove_fault),
             web.post(f"{here}/events", self._event),
+            web.get(f"{here}/settings", self._settings),
+            web.post(f"{here}/settings", self._adjust),
         ]
 
     async def _info(self, _: web.Request) -> web.Response:
@@ -106,7 +108,7 @@ class Control:
             document = await _document(request)
             if not isinstance(document, dict):
                 return _refused("body", "must be a JSON object")
-            market.happen(str(document.get("event")), str(document.get("id")))
+            market.happen(str(document.get("event")), str(document.get("id")), document)
         except UnknownEvent as exc:
             return _refused("event", str(exc))
         except KeyError:
@@ -114,6 +116,29 @@ class Control:
         except BadFault as exc:
             return _refused(exc.field, str(exc))
         return web.Response(status=204)
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        return web.json_response({"emulated": True, "settings": dict(self._adjustable(request).settings())})
+
+    async def _adjust(self, request: web.Request) -> web.Response:
+        """Body `{"era": "a"}`: change what the market can change while it runs; answers all its settings."""
+        market = self._adjustable(request)
+        try:
+            document = await _document(request)
+            if not isinstance(document, dict):
+                return _refused("body", "must be a JSON object")
+            market.adjust(document)
+        except BadFault as exc:
+            return _refused(exc.field, str(exc))
+        return web.json_response({"emulated": True, "settings": dict(market.settings())})
+
+    def _adjustable(self, request: web.Request) -> Adjustable:
+        market = self._stand(request).market
+        if not isinstance(market, Adjustable):
+            raise web.HTTPNotFound(
+                text=json.dumps({"detail": f"{market.name} has no settings"}), content_type="application/json"
+            )
+        return market
 
     def _stand(self, request: web.Request) -> Stand:
         name = request.match_info["provider"]
@@ -146,6 +171,7 @@ def _ledger_row(row: LedgerRow) -> dict[str, Any]:
         "stopped_at": row.stopped_at.isoformat() if row.stopped_at else None,
         "usd_per_hour": _usd(row.usd_per_hour),
         "usd_billed": _usd(row.usd_billed),
+        **{name: _usd(amount) for name, amount in row.more_usd.items()},
     }
 
 

@@ -5,10 +5,10 @@ of one offer cannot both win).
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +53,46 @@ class Reply:
 Handler = Callable[[Call], Reply]
 
 
+@dataclass(frozen=True)
+class Frame:
+    """One WebSocket message to the client."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """The end of a WebSocket connection, from our side."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+Words = Sequence[Frame | HangUp]
+
+
+class Conversation(Protocol):
+    """One open WebSocket, as synchronous as the handlers: it speaks when time has passed or when it was spoken to."""
+
+    def due(self, now: datetime) -> Words:
+        """What is to be said by now; asked at the start and then again and again."""
+        ...
+
+    def heard(self, text: str, now: datetime) -> Words:
+        """The answer to a message of the client."""
+        ...
+
+
+Opener = Callable[[Call], Conversation | Reply]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """A route of a provider, with what the fault machinery must know about its answer.
 
     `operation` counts the calls; `classify` may tell two operations on one route apart by the request.
     `required` are keys a client cannot do without; `empty` is what a well-formed answer without rows looks like.
+    `socket` opens a conversation for a call that asks for a WebSocket, or refuses the handshake with a reply.
     """
 
     method: str
@@ -68,6 +102,7 @@ class Endpoint:
     classify: Callable[[Call], str] | None = None
     required: tuple[str, ...] = ()
     empty: Mapping[str, Any] = field(default_factory=dict)
+    socket: Opener | None = None
 
     def operation_of(self, call: Call) -> str:
         return self.classify(call) if self.classify else self.operation

@@ -11,8 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-OPERATIONS = ("offers", "quote", "create", "status", "list", "logs", "terminate", "health")
+OPERATIONS = (
+    *("offers", "quote", "create", "status", "list", "logs", "terminate", "health"),
+    *("bids", "lease", "manifest", "deposit", "token"),  # of auction markets
+)
 ANY = "*"
+_SAME = {"bids": "quote"}  # a bid is an auction's quote; the journal counts it as one
 MEBIBYTE = 1 << 20
 
 
@@ -50,7 +54,7 @@ class Fault:
         return KINDS[self.kind].stage
 
     def matches(self, operation: str) -> bool:
-        return self.operation in {ANY, operation}
+        return _SAME.get(self.operation, self.operation) in {ANY, operation}
 
     def __getitem__(self, parameter: str) -> Any:
         return self.parameters[parameter]

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from aurora.emulators import wire
+from aurora.emulators import sockets, wire
 from aurora.emulators.clock import Clock
-from aurora.emulators.exchange import Call, Endpoint, Reply
+from aurora.emulators.exchange import Call, Endpoint, Opener, Reply
 from aurora.emulators.faultbook import Drawn, FaultBook
 from aurora.emulators.faults import Fault, Stage
 from aurora.emulators.journal import Journal
@@ -26,6 +26,11 @@ class Gateway:
         self._journal = journal
         self._clock = clock
         self._base = base
+        self._lines = sockets.Switchboard(clock)
+
+    async def hang_up(self) -> None:
+        """End all open WebSockets: the server stops."""
+        await self._lines.hang_up()
 
     def door(self, endpoint: Endpoint) -> WebHandler:
         """The web handler of an endpoint."""
@@ -34,7 +39,10 @@ class Gateway:
             call = await self._call(request)
             operation = endpoint.operation_of(call)
             self._journal.record(operation, call)
-            return await self._play(request, call, endpoint=endpoint, drawn=self._faults.draw(operation))
+            drawn = self._faults.draw(operation)
+            if endpoint.socket and sockets.asked_for(request):
+                return await self._converse(request, endpoint.socket, call=call, drawn=drawn)
+            return await self._play(request, call, endpoint=endpoint, drawn=drawn)
 
         return answer
 
@@ -70,6 +78,24 @@ class Gateway:
         if instead and instead.kind in {"reset", "oversize", "gzip_bomb"}:
             return await _misbehave(request, instead)
         return await _send(request, reply, faults=faults)
+
+    async def _converse(
+        self, request: web.Request, opener: Opener, *, call: Call, drawn: Sequence[Drawn]
+    ) -> web.StreamResponse:
+        """A WebSocket: faults of the HOLD and INSTEAD stages hit the handshake, those of SEND cut the line after its first words."""
+        faults = [hit.fault for hit in drawn]
+        for hit in drawn:
+            if hit.fault.stage is Stage.HOLD:
+                await hit.lifted.wait()
+        instead = next((fault for fault in faults if fault.stage is Stage.INSTEAD), None)
+        await asyncio.sleep(sum(fault["ms"] for fault in faults if fault.stage is Stage.DELAY) / 1000)
+        if instead and instead.kind in {"reset", "oversize", "gzip_bomb"}:
+            return await _misbehave(request, instead)
+        opened = _stand_in(instead) if instead else opener(call)
+        if isinstance(opened, Reply):
+            return wire.whole(opened)
+        cut = any(fault.stage is Stage.SEND for fault in faults)
+        return await self._lines.connect(request, opened, cut=cut)
 
 
 def _true_answer(call: Call, *, endpoint: Endpoint, drawn: Sequence[Drawn]) -> Reply:

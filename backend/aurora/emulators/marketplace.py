@@ -1,10 +1,10 @@
 """What the framework asks of an emulated provider."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from aurora.emulators.clock import Clock
 from aurora.emulators.exchange import Endpoint, Reply
@@ -18,7 +18,10 @@ class UnknownEvent(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerRow:
-    """What one rented thing cost, kept for ever. `stopped_at` is when the GPU bill last stopped, None while it may grow."""
+    """What one rented thing cost, kept for ever. `stopped_at` is when the GPU bill last stopped, None while it may grow.
+
+    `more_usd` are further sums of money that only this market has, by name (deposits).
+    """
 
     id: str
     label: str | None
@@ -28,6 +31,7 @@ class LedgerRow:
     stopped_at: datetime | None
     usd_per_hour: Decimal
     usd_billed: Decimal
+    more_usd: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,20 @@ class Marketplace(Protocol):
         """Every rented thing ever, destroyed ones included, billed to this instant."""
         ...
 
-    def happen(self, event: str, lease_id: str) -> None:
-        """Let something befall a rented thing: `outbid`, `offline`, `exited`, ... Raises UnknownEvent, or KeyError for a strange id."""
+    def happen(self, event: str, lease_id: str, details: Mapping[str, Any], /) -> None:
+        """Let something befall a rented thing: `outbid`, `offline`, `exited`, ... `details` is the whole request.
+
+        Raises UnknownEvent, or KeyError for a strange id.
+        """
+        ...
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A market with settings that can be changed while it runs."""
+
+    def settings(self) -> Mapping[str, Any]: ...
+
+    def adjust(self, changes: Mapping[str, Any]) -> None:
+        """Change some settings. Raises BadFault with the name of a wrong one; then none is changed."""
         ...

@@ -20,11 +20,12 @@ class EmulatorOptions:
     `state_speed` divides the waiting times of every state transition (60 = sixty times faster); money always follows wall time.
     `port` 0 takes any free port. `public_url` replaces the address the server hands out in links (logs).
     `daily_rows` is our own guess of the daily search quota, which no provider publishes.
+    `era` is the version of Akash's Console API: "a" (deposits, own manifest) or "b" (names, search, managed deposits).
     """
 
     host: str = "127.0.0.1"
     port: int = 9100
-    providers: tuple[str, ...] = ("vastai",)
+    providers: tuple[str, ...] = ("vastai", "akash")
     seed: int = 0
     state_speed: float = 1.0
     limits: Limits | str = Limits.RELAXED
@@ -32,6 +33,7 @@ class EmulatorOptions:
     public_url: str | None = None
     credit_usd: Decimal = Decimal(10_000)
     daily_rows: int = 100_000
+    era: str = "b"
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be served; accept `limits` as plain text."""
@@ -42,6 +44,8 @@ class EmulatorOptions:
             raise ValueError("offers and daily_rows cannot be negative")
         if not self.providers:
             raise ValueError("name at least one provider")
+        if self.era not in {"a", "b"}:
+            raise ValueError(f"era must be a or b, not {self.era}")
 
     @property
     def realistic(self) -> bool:

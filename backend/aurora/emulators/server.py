@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from aurora.emulators.akash.market import AkashMarket
 from aurora.emulators.clock import Clock, SystemClock
 from aurora.emulators.control import Control, Stand
 from aurora.emulators.exchange import Endpoint
@@ -19,7 +20,7 @@ from aurora.emulators.marketplace import Marketplace, World
 from aurora.emulators.options import EmulatorOptions
 from aurora.emulators.vastai.market import VastMarket
 
-PROVIDERS: Mapping[str, Callable[[World], Marketplace]] = {"vastai": VastMarket}
+PROVIDERS: Mapping[str, Callable[[World], Marketplace]] = {"vastai": VastMarket, "akash": AkashMarket}
 
 _GRACE = 1.0  # seconds for calls in flight when the server stops
 _BODY_LIMIT = 8 << 20  # bytes of a request
@@ -31,12 +32,15 @@ def build_app(options: EmulatorOptions, clock: Clock | None = None) -> web.Appli
     app = web.Application(client_max_size=_BODY_LIMIT)
     stands = {name: _stand(name, options=options, clock=clock) for name in options.providers}
     app.add_routes(Control(options=options, stands=stands, started_at=clock.now()).routes())
-    for name, stand in stands.items():
-        _mount(app, name, stand=stand, options=options, clock=clock)
+    gateways = [
+        _mount(app, name, stand=stand, options=options, clock=clock) for name, stand in stands.items()
+    ]
 
     async def let_go(_: web.Application) -> None:
         for stand in stands.values():
             stand.faults.clear()
+        for gateway in gateways:
+            await gateway.hang_up()
 
     app.on_shutdown.append(let_go)
     return app
@@ -85,7 +89,9 @@ def _stand(name: str, *, options: EmulatorOptions, clock: Clock) -> Stand:
     return Stand(PROVIDERS[name](World(clock=clock, faults=faults, options=options)), faults, Journal())
 
 
-def _mount(app: web.Application, name: str, *, stand: Stand, options: EmulatorOptions, clock: Clock) -> None:
+def _mount(
+    app: web.Application, name: str, *, stand: Stand, options: EmulatorOptions, clock: Clock
+) -> Gateway:
     """Add a provider's routes, each with and without a trailing slash, and its own answer to unknown paths."""
     prefix = f"/{name}"
 
@@ -102,6 +108,7 @@ def _mount(app: web.Application, name: str, *, stand: Stand, options: EmulatorOp
         method="*", path="/{rest:.*}", operation="unknown", handler=lambda _: stand.market.unknown_route()
     )
     app.router.add_route("*", prefix + strange.path, gateway.door(strange))
+    return gateway
 
 
 __all__ = ["PROVIDERS", "EmulatorOptions", "build_app", "run", "running"]

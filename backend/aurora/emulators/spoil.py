@@ -8,7 +8,9 @@ from aurora.emulators.faultbook import Drawn
 
 
 def spoiled(reply: Reply, *, hit: Drawn, endpoint: Endpoint) -> Reply:
-    """The reply as the fault leaves it; answers that are not JSON objects pass unchanged."""
+    """The reply as the fault leaves it; answers that are neither JSON objects nor lists pass unchanged."""
+    if isinstance(reply.body, list):
+        return _spoiled_rows(reply, hit=hit, endpoint=endpoint)
     if not isinstance(reply.body, dict):
         return reply
     fault = hit.fault
@@ -20,6 +22,14 @@ def spoiled(reply: Reply, *, hit: Drawn, endpoint: Endpoint) -> Reply:
             _without(reply.body, names=[fault["field"]] if fault["field"] else endpoint.required)
         )
     return reply.with_body({**reply.body, **endpoint.empty})
+
+
+def _spoiled_rows(reply: Reply, *, hit: Drawn, endpoint: Endpoint) -> Reply:
+    """A bare list is spoiled like the only value of an object."""
+    if hit.fault.kind == "empty_list":
+        return reply.with_body([])
+    inner = spoiled(reply.with_body({"rows": reply.body}), hit=hit, endpoint=endpoint)
+    return reply.with_body(inner.body["rows"])
 
 
 def _without(body: Mapping[str, Any], *, names: tuple[str, ...] | list[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -34,6 +34,9 @@ from aurora.providers.request import ANSWER_CAP, Credential, Request, Transport
 ERROR_CAP = 8 * 1024
 """Bytes of an error answer that are read."""
 CHUNK = 64 * 1024
+SOCKET_HEARTBEAT_S = 20.0
+"""Seconds between our pings on a WebSocket: a dead peer must not look like a silent one."""
+SOCKET_CLOSE_S = 2.0
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -56,6 +59,18 @@ async def no_resend(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise ConnectionLost(type(exc).__name__) from exc
+
+
+async def no_redirected_socket(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from following a redirect with what is then said over the socket."""
+    response = await handler(request)
+    moved = HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST
+    if moved and "Upgrade" in request.headers:
+        response.close()
+        raise aiohttp.RedirectClientError("the socket's address is a redirect")
+    return response
 
 
 MEANINGS: tuple[tuple[type[Exception], type[ProviderError]], ...] = (
@@ -90,6 +105,20 @@ def meaning_of(error: type[Exception]) -> type[ProviderError]:
     raise KeyError(error.__name__)
 
 
+@contextmanager
+def translated(provider: str, redact: Redactor) -> Iterator[None]:
+    """Every failure of the transport becomes its meaning.
+
+    The original is cut off: aiohttp's errors may carry the request with its headers.
+    """
+    try:
+        yield
+    except TimeoutError as exc:
+        raise meaning_of(type(exc))(provider, f"no answer in time ({type(exc).__name__})") from None
+    except (aiohttp.ClientError, OSError) as exc:
+        raise meaning_of(type(exc))(provider, redact(f"{type(exc).__name__}: {exc}")) from None
+
+
 class PublicResolver(AbstractResolver):
     """Resolves names to public addresses only; used for URLs that come out of answers."""
 
@@ -115,6 +144,39 @@ class PublicResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+class TextSocket:
+    """An open WebSocket of text frames. Raises only ProviderError. Close it, also after the other end did."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, provider: str, redact: Redactor) -> None:
+        self._socket = socket
+        self._provider = provider
+        self._redact = redact
+
+    async def send(self, text: str) -> None:
+        """One frame."""
+        with translated(self._provider, self._redact):
+            await self._socket.send_str(text)
+
+    async def receive(self, *, within: float | None = None) -> str | None:
+        """The next frame; None when the other end closed. Raises ProviderTimeout after `within` silent seconds,
+        which leaves the socket usable.
+        """
+        with translated(self._provider, self._redact):
+            async with asyncio.timeout(within):
+                while True:
+                    message = await self._socket.receive()
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        return str(message.data)
+                    if message.type is aiohttp.WSMsgType.ERROR:
+                        raise ConnectionLost("the socket broke")
+                    if message.type is not aiohttp.WSMsgType.BINARY:
+                        return None
+
+    async def aclose(self) -> None:
+        """Close it; twice is fine."""
+        await self._socket.close()
 
 
 def _meaning(request: Request, refusal: Refusal) -> ProviderError:
@@ -163,7 +225,7 @@ class JsonClient:
     async def call(self, request: Request) -> object:
         """Send it once and return the parsed JSON of its 2xx answer."""
         redact = Redactor((*self._secrets, *request.hide))
-        with self._translated(redact):
+        with translated(self.provider, redact):
             async with asyncio.timeout(self._transport.attempt_s), self._send(request) as response:
                 if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
                     raw = await self._beginning(response)
@@ -183,7 +245,7 @@ class JsonClient:
         if not targets.may_fetch(url, base_url=self.base_url):
             raise Misconfigured(self.provider, "the answer points to an address that is not fetched")
         session = self._inside() if targets.origin(url) == targets.origin(self.base_url) else self._public()
-        with self._translated(Redactor((*self._secrets, url))):
+        with translated(self.provider, Redactor((*self._secrets, url))):
             async with (
                 asyncio.timeout(self._transport.attempt_s),
                 session.get(url, allow_redirects=False) as response,
@@ -194,6 +256,20 @@ class JsonClient:
                 if response.status != HTTPStatus.OK:
                     return None
                 return (await self._capped(response, cap)).decode("utf-8", errors="replace")
+
+    async def open_socket(self, path: str, *, hide: Collection[str] = ()) -> TextSocket:
+        """A WebSocket to the configured origin, with the credentials. `hide`: values that no error may quote."""
+        redact = Redactor((*self._secrets, *hide))
+        with translated(self.provider, redact):
+            async with asyncio.timeout(self._transport.attempt_s):
+                socket = await self._inside().ws_connect(
+                    self.base_url + path,
+                    headers={each.header: each.line for each in self._credentials},
+                    timeout=aiohttp.ClientWSTimeout(ws_close=SOCKET_CLOSE_S),
+                    heartbeat=SOCKET_HEARTBEAT_S,
+                    max_msg_size=ANSWER_CAP,
+                )
+        return TextSocket(socket, provider=self.provider, redact=redact)
 
     async def aclose(self) -> None:
         """Close the sessions; later calls are refused."""
@@ -229,7 +305,7 @@ class JsonClient:
                 sock_connect=self._transport.connect_s,
                 sock_read=self._transport.attempt_s,
             ),
-            middlewares=(no_resend,),
+            middlewares=(no_resend, no_redirected_socket),
             trust_env=False,
         )
 
@@ -289,16 +365,3 @@ class JsonClient:
             now=self._clock.now(),
             redact=redact,
         )
-
-    @contextmanager
-    def _translated(self, redact: Redactor) -> Iterator[None]:
-        """Every failure of the transport becomes its meaning.
-
-        The original is cut off: aiohttp's errors may carry the request with its headers.
-        """
-        try:
-            yield
-        except TimeoutError as exc:
-            raise meaning_of(type(exc))(self.provider, f"no answer in time ({type(exc).__name__})") from None
-        except (aiohttp.ClientError, OSError) as exc:
-            raise meaning_of(type(exc))(self.provider, redact(f"{type(exc).__name__}: {exc}")) from None

@@ -72,12 +72,15 @@ class Relaxation:
     max_age_s: float
     distance: float
     """How far the change goes, without unit: relaxations are listed nearest first."""
+    better: str = ""
+    """What these offers are beside the one that was found (`cheaper`); empty when none was."""
 
     def __str__(self) -> str:
         what = " and ".join(
             f"{change.limit} {change.instead} instead of {change.asked}" for change in self.changes
         )
-        return f"{what} would give {self.offers} offer{'' if self.offers == 1 else 's'}"
+        kind = f"{self.better} offer" if self.better else "offer"
+        return f"{what} would give {self.offers} {kind}{'' if self.offers == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Decision:
     total: int
     rationale: str
     relaxations: tuple[Relaxation, ...]
-    """Only when nothing was found."""
+    """When nothing was found: what would give offers; else what would give cheaper ones than the chosen."""
     policy: str
     policy_version: str
     weights: Weights
@@ -103,3 +106,7 @@ class Decision:
     snapshot_version: str
     snapshot_age_s: float
     decided_at: datetime
+    reason: str = ""
+    """When nothing was found: which filter removed how many, and what would change it."""
+    propensity: float | None = None
+    """The probability with which the policy chooses the chosen provider; 1 unless it draws."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from aurora.domain.health import ProviderStatus
 from aurora.domain.region import GLOBAL
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.snapshot import OfferGroup
+from aurora.routing.snapshot import OfferGroup, ProviderState
 
 
 class Reason(StrEnum):
@@ -130,12 +130,18 @@ def spot(fit: Fit, asked: Asked) -> str | None:
 
 
 def provider(fit: Fit, asked: Asked) -> str | None:
-    """The tenant's lists, then what keeps a provider from being asked to create anything now."""
+    """The tenant's lists, the policy's hard limits, then what keeps a provider from creating anything now."""
     name, state, request = fit.offer.provider, fit.candidate.provider, asked.request
     if name in request.exclude_providers:
         return f"{name} is excluded by the request"
     if request.providers and name not in request.providers:
         return f"{name} is not among the providers asked for"
+    rejected = asked.rejection(state)
+    return _unusable(state, asked) if rejected is None else rejected
+
+
+def _unusable(state: ProviderState, asked: Asked) -> str | None:
+    name = state.name
     if state.status is ProviderStatus.DISABLED:
         return f"{name} is disabled{': ' if state.reason else ''}{state.reason}"
     if state.credential_refused:

@@ -1,5 +1,6 @@
 """How one candidate would meet one request: GPUs rented, money, distance, capacity taken."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -57,7 +58,9 @@ class Asked:
         regions: RegionTable,
         now: datetime,
         max_age_s: float = DEFAULT_MAX_AGE_S,
+        rejects: Callable[[ProviderState], str | None] | None = None,
     ) -> None:
+        """`rejects`: the policy's own hard limits on providers."""
         self.request = request
         self.regions = regions
         self.now = now
@@ -66,10 +69,21 @@ class Asked:
         self.seconds = request.allowed_seconds
         self._rtt: dict[frozenset[str], float] = {}
         self._surcharge: dict[tuple[str, int], Decimal] = {}
+        self._rejects = rejects
+        self._rejected: dict[str, str | None] = {}
 
     def with_request(self, request: ComputeRequest, *, max_age_s: float) -> "Asked":
-        """The same circumstances for another request."""
-        return Asked(request, regions=self.regions, now=self.now, max_age_s=max_age_s)
+        """The same circumstances for another request. (The only other policy that is ever tried has no limits.)"""
+        rejects = self._rejects if request.policy == self.request.policy else None
+        return Asked(request, regions=self.regions, now=self.now, max_age_s=max_age_s, rejects=rejects)
+
+    def rejection(self, provider: ProviderState) -> str | None:
+        """Why the policy has nothing to do with this provider now; None: it has not said so."""
+        if self._rejects is None:
+            return None
+        if provider.name not in self._rejected:
+            self._rejected[provider.name] = self._rejects(provider)
+        return self._rejected[provider.name]
 
     def fit(self, candidate: Candidate) -> Fit:
         """What the candidate would give and cost."""

@@ -1,15 +1,18 @@
-"""What would change a refusal: the nearest change of each limit alone, else of two together.
+"""What would change an answer: the nearest change of each limit alone, else of two together.
+
+After a refusal that is what would give an offer; after a choice, what would give a cheaper one.
 
 An offer speaks for a relaxation only if nothing but the changed limits keeps it out: every change is judged by the
 filters themselves, never by a second opinion.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from heapq import nsmallest
 from itertools import chain
 
-from aurora.routing.decision import Relaxation
+from aurora.routing.decision import Change, Relaxation
 from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region
 from aurora.routing.fit import Asked, Fit
 from aurora.routing.snapshot import MarketSnapshot, OfferGroup
@@ -21,23 +24,58 @@ _TRIES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class Way:
     """The steps that would let one near miss in."""
 
     miss: NearMiss
     steps: tuple[Step, ...]
     distance: float
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        return tuple(step.limit for step in self.steps)
 
-def relaxations(snapshot: MarketSnapshot, asked: Asked) -> tuple[Relaxation, ...]:
-    """Nearest first: one per limit that would give offers by itself; if there is none, up to three pairs."""
-    near = [miss for group in snapshot.groups for miss in _near_misses(group, asked)]
-    ways = [way for miss in _nearest(near, asked) for way in _way(miss, asked)]
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(chain.from_iterable(step.changes for step in self.steps))
+
+
+def relaxations(
+    snapshot: MarketSnapshot, asked: Asked, *, better_than: Fit | None = None
+) -> tuple[Relaxation, ...]:
+    """Nearest first: one per limit that would give offers by itself; if there is none, up to three pairs.
+
+    With `better_than`, the chosen offer, only cheaper ones count.
+    """
+    below = None if better_than is None else better_than.effective_usd
+    near = near_misses(snapshot, asked, below=below)
+    ways = [way for miss in _nearest(near, asked) for way in ways_in(miss, asked)]
     alone = _best([way for way in ways if len(way.steps) == 1], near=near, asked=asked)
-    return alone or _best([way for way in ways if len(way.steps) > 1], near=near, asked=asked)[:_MOST_PAIRS]
+    found = alone or _best([way for way in ways if len(way.steps) > 1], near=near, asked=asked)[:_MOST_PAIRS]
+    return found if below is None else tuple(replace(one, better="cheaper") for one in found)
 
 
-def _near_misses(group: OfferGroup, asked: Asked) -> Iterable[NearMiss]:
+def near_misses(snapshot: MarketSnapshot, asked: Asked, *, below: Decimal | None = None) -> list[NearMiss]:
+    """Offers that one or two limits keep out, all of them such as can give; only cheaper ones than `below`."""
+    return [miss for group in snapshot.groups for miss in _misses_of(group, asked, below=below)]
+
+
+def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
+    """Offers that the same limits keep out in the same manner: one change for one of them fits the nearer ones."""
+    found: dict[tuple[object, ...], list[NearMiss]] = {}
+    for miss in near:
+        manner = (
+            miss.reasons,
+            Reason.COUNT in miss.reasons and miss.fit.gpus > asked.request.gpu_count,
+            miss.fit.offer.provider if Reason.PROVIDER in miss.reasons else None,
+            miss.group.regions if Reason.REGION in miss.reasons else None,
+            miss.group.gpu if Reason.GPU in miss.reasons else None,
+        )
+        found.setdefault(manner, []).append(miss)
+    return found.values()
+
+
+def _misses_of(group: OfferGroup, asked: Asked, *, below: Decimal | None) -> Iterable[NearMiss]:
     shared = [
         reason
         for reason, refused in ((Reason.REGION, region(group, asked)), (Reason.GPU, gpu(group, asked)))
@@ -47,6 +85,8 @@ def _near_misses(group: OfferGroup, asked: Asked) -> Iterable[NearMiss]:
         return
     for candidate in group.candidates:
         fit = asked.fit(candidate)
+        if below is not None and fit.effective_usd >= below:
+            continue
         reasons = _reasons(fit, asked=asked, shared=shared)
         if reasons:
             yield NearMiss(fit, group, reasons)
@@ -64,26 +104,16 @@ def _reasons(fit: Fit, *, asked: Asked, shared: Sequence[Reason]) -> tuple[Reaso
 
 
 def _nearest(near: Iterable[NearMiss], asked: Asked) -> Iterable[NearMiss]:
-    """Of offers that the same limits keep out in the same manner, those that are not far out."""
-    alike: dict[tuple[object, ...], list[NearMiss]] = {}
-    for miss in near:
-        manner = (
-            miss.reasons,
-            Reason.COUNT in miss.reasons and miss.fit.gpus > asked.request.gpu_count,
-            miss.fit.offer.provider if Reason.PROVIDER in miss.reasons else None,
-            miss.group.regions if Reason.REGION in miss.reasons else None,
-            miss.group.gpu if Reason.GPU in miss.reasons else None,
-        )
-        alike.setdefault(manner, []).append(miss)
-    for members in alike.values():
+    """Of like offers those that are not far out."""
+    for members in alike(near, asked):
         yield from nsmallest(_TRIES, members, key=lambda miss: (farness(miss, asked), miss.candidate.id))
 
 
-def _best(ways: Sequence[_Way], *, near: Sequence[NearMiss], asked: Asked) -> tuple[Relaxation, ...]:
+def _best(ways: Sequence[Way], *, near: Sequence[NearMiss], asked: Asked) -> tuple[Relaxation, ...]:
     """The nearest relaxation of each combination of limits."""
-    by_limits: dict[tuple[str, ...], list[_Way]] = {}
+    by_limits: dict[tuple[str, ...], list[Way]] = {}
     for way in sorted(ways, key=lambda way: (way.distance, way.miss.candidate.id)):
-        by_limits.setdefault(tuple(step.limit for step in way.steps), []).append(way)
+        by_limits.setdefault(way.limits, []).append(way)
     found: list[Relaxation] = []
     for like in by_limits.values():
         judged = (_judged(way, near=near, asked=asked) for way in like[:_TRIES])
@@ -93,7 +123,7 @@ def _best(ways: Sequence[_Way], *, near: Sequence[NearMiss], asked: Asked) -> tu
     return tuple(sorted(found, key=lambda relaxation: (relaxation.distance, str(relaxation))))
 
 
-def _way(miss: NearMiss, asked: Asked) -> Iterable[_Way]:
+def ways_in(miss: NearMiss, asked: Asked) -> Iterable[Way]:
     """One step per limit that still refuses, each taken from where the one before it ended; or no way at all.
 
     A step may make the next needless: from another region the latency is another.
@@ -108,13 +138,12 @@ def _way(miss: NearMiss, asked: Asked) -> Iterable[_Way]:
         steps.append(step)
         if step.request is not None:
             asked = asked.with_request(step.request, max_age_s=step.max_age_s)
-    yield _Way(miss, tuple(steps), sum(step.distance for step in steps))
+    yield Way(miss, tuple(steps), sum(step.distance for step in steps))
 
 
-def _judged(way: _Way, *, near: Sequence[NearMiss], asked: Asked) -> Relaxation | None:
+def _judged(way: Way, *, near: Sequence[NearMiss], asked: Asked) -> Relaxation | None:
     """Ask the filters again under the changed request: None if they still refuse the offer itself."""
-    last, miss = way.steps[-1], way.miss
-    changes = tuple(chain.from_iterable(step.changes for step in way.steps))
+    last, miss, changes = way.steps[-1], way.miss, way.changes
     if last.request is None:
         like = [other for other in near if other.reasons == miss.reasons]
         offers = sum(other.candidate.provider == miss.candidate.provider for other in like)

@@ -1,6 +1,6 @@
 """The decision itself: filter, score, rank."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
@@ -13,9 +13,10 @@ from aurora.routing.decision import RANKED, Decision, RankedOffer
 from aurora.routing.explain import rationale
 from aurora.routing.filters import Elimination, Reason, group_reason, offer_reason
 from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked, Fit
+from aurora.routing.policies import POLICIES, contenders
 from aurora.routing.relaxation import relaxations
-from aurora.routing.scoring import POLICIES, Policy, References, Scorer, policy_named, total
-from aurora.routing.snapshot import MarketSnapshot
+from aurora.routing.scoring import Policy, References, Scorer, policy_named, total
+from aurora.routing.snapshot import MarketSnapshot, ProviderState
 
 
 def decide(
@@ -31,11 +32,36 @@ def decide(
     Raises InvalidRequest for an unknown policy or region.
     """
     policy = policy_named(request.policy, policies)
-    asked = Asked(request, regions=snapshot.regions, now=now, max_age_s=max_age_s)
+    asked = circumstances(snapshot, request, now=now, max_age_s=max_age_s, policy=policy)
     fits, eliminated = sift(snapshot, asked)
-    reference = reference_price(snapshot, request.gpu)
-    ranked = rank(fits, policy.scorer(References.of(request, price_usd=reference)))
-    return _explained(ranked, eliminated, snapshot=snapshot, asked=asked, policy=policy, reference=reference)
+    references = References.of(
+        request,
+        price_usd=reference_price(snapshot, request.gpu),
+        telemetry=snapshot.telemetry,
+        contenders=contenders(fits) if policy.draws else None,
+    )
+    order = snapshot.providers if policy.input_order else ()
+    ranked = rank(fits, policy.scorer(references), providers=order)
+    return _explained(
+        ranked, eliminated, snapshot=snapshot, asked=asked, policy=policy, references=references
+    )
+
+
+def circumstances(
+    snapshot: MarketSnapshot, request: ComputeRequest, *, now: datetime, max_age_s: float, policy: Policy
+) -> Asked:
+    """The request as the filters are asked about it."""
+    rejects = _rejects(policy, snapshot, now)
+    return Asked(request, regions=snapshot.regions, now=now, max_age_s=max_age_s, rejects=rejects)
+
+
+def _rejects(
+    policy: Policy, snapshot: MarketSnapshot, now: datetime
+) -> Callable[[ProviderState], str | None] | None:
+    rejection = policy.rejects
+    if rejection is None:
+        return None
+    return lambda state: rejection(state, snapshot.telemetry.of(state.name), now)
 
 
 def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], tuple[Elimination, ...]]:
@@ -58,14 +84,24 @@ def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], tuple[Elimi
     return fits, tuple(eliminated)
 
 
-def rank(fits: Iterable[Fit], scorer: Scorer) -> tuple[RankedOffer, ...]:
-    """Best score first; ties by lower price, then provider, then offer id."""
+def rank(fits: Iterable[Fit], scorer: Scorer, *, providers: Sequence[str] = ()) -> tuple[RankedOffer, ...]:
+    """Best score first; ties by lower price, then provider, then offer id.
+
+    With `providers`, equal scores keep their order first.
+    """
     scored: list[RankedOffer] = []
     for fit in fits:
         terms = scorer(fit)
         scored.append(RankedOffer(fit, total(terms), terms))
+    place = {name: index for index, name in enumerate(providers)}
     scored.sort(
-        key=lambda entry: (-entry.score, entry.fit.effective_usd, entry.fit.offer.provider, entry.offer_id)
+        key=lambda entry: (
+            -entry.score,
+            place.get(entry.fit.offer.provider, 0),
+            entry.fit.effective_usd,
+            entry.fit.offer.provider,
+            entry.offer_id,
+        )
     )
     return tuple(scored)
 
@@ -95,27 +131,38 @@ def _explained(
     snapshot: MarketSnapshot,
     asked: Asked,
     policy: Policy,
-    reference: Decimal | None,
+    references: References,
 ) -> Decision:
     request, counts = asked.request, _counts(eliminated, len(ranked))
-    ways_out = () if ranked else relaxations(snapshot, asked)
+    chosen, price = (ranked[0] if ranked else None), references.price_usd
+    ways_out = relaxations(snapshot, asked, better_than=chosen.fit if chosen else None)
+    plain = rationale(ranked, counts=counts, eliminated=eliminated, relaxations=ways_out, asked=asked)
+    said = policy.rationale(ranked, eliminated, snapshot.telemetry) if policy.rationale else plain
     return Decision(
-        chosen=ranked[0] if ranked else None,
+        chosen=chosen,
         ranked=ranked,
         eliminated=eliminated,
         counts=counts,
         total=snapshot.total,
-        rationale=rationale(ranked, counts=counts, eliminated=eliminated, relaxations=ways_out, asked=asked),
+        rationale=said,
         relaxations=ways_out,
         policy=policy.name,
         policy_version=policy.version,
         weights=request.weights,
-        reference_prices=MappingProxyType({} if reference is None else {request.gpu.name: reference}),
+        reference_prices=MappingProxyType({} if price is None else {request.gpu.name: price}),
         seed=request.seed,
         snapshot_version=snapshot.version,
         snapshot_age_s=(asked.now - snapshot.taken_at).total_seconds(),
         decided_at=asked.now,
+        reason="" if ranked else plain,
+        propensity=_propensity(chosen, policy=policy, references=references),
     )
+
+
+def _propensity(chosen: RankedOffer | None, *, policy: Policy, references: References) -> float | None:
+    if chosen is None:
+        return None
+    return policy.chance(references, chosen.fit.offer.provider) if policy.chance else 1.0
 
 
 def _counts(eliminated: Iterable[Elimination], ranked: int) -> Mapping[str, int]:

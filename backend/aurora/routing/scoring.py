@@ -1,14 +1,19 @@
 """How rules score offers. A score is the sum of named parts, added in their order."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 from types import MappingProxyType
 
 from aurora.domain.errors import InvalidRequest
-from aurora.domain.request import ComputeRequest, Weights
+from aurora.domain.request import ComputeRequest, Weights, WorkloadType
+from aurora.routing.decision import RankedOffer
+from aurora.routing.filters import Elimination
 from aurora.routing.fit import Fit
+from aurora.routing.performance import Performance, Telemetry
+from aurora.routing.snapshot import ProviderState
 
 REFERENCE_LATENCY_MS = 330.0
 """For a request without a latency limit: the mean of the original simulator."""
@@ -33,16 +38,41 @@ class References:
     """Usual USD per GPU and hour of the GPU asked for; None when nobody offers it."""
     latency_ms: float
     ttr_s: float = REFERENCE_TTR_S
+    workload_type: WorkloadType = WorkloadType.GENERAL
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    budget_used: float | None = None
+    """The tenant's spend / budget; None without a budget."""
+    seed: int = 0
+    contenders: Mapping[str, float] = field(default_factory=dict)
+    """For policies that draw: providers with an offer within the limits, and the best G-Score among those."""
 
     @classmethod
-    def of(cls, request: ComputeRequest, *, price_usd: Decimal | None) -> "References":
-        limit = request.max_latency_ms
+    def of(
+        cls,
+        request: ComputeRequest,
+        *,
+        price_usd: Decimal | None,
+        telemetry: Telemetry | None = None,
+        contenders: Mapping[str, float] | None = None,
+    ) -> "References":
+        limit, measured = request.max_latency_ms, telemetry or Telemetry()
         usable = isfinite(limit) and limit > 0
-        return cls(request.weights, price_usd, limit if usable else REFERENCE_LATENCY_MS)
+        return cls(
+            request.weights,
+            price_usd,
+            limit if usable else REFERENCE_LATENCY_MS,
+            workload_type=request.workload_type,
+            telemetry=measured,
+            budget_used=measured.budget_used.get(request.tenant),
+            seed=request.seed,
+            contenders=contenders or {},
+        )
 
 
 Terms = dict[str, float]
 Scorer = Callable[[Fit], Terms]
+Rejection = Callable[[ProviderState, Performance, datetime], str | None]
+"""Says why a policy has nothing to do with a provider now, or stays silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +82,18 @@ class Policy:
     name: str
     version: str
     scorer: Callable[[References], Scorer]
+    description: str = ""
+    formula: Mapping[str, float] | None = None
+    """Fixed weights by term; None: the request's own."""
+    rejects: Rejection | None = None
+    rationale: Callable[[Sequence[RankedOffer], Iterable[Elimination], Telemetry], str] | None = None
+    """Its own sentence; None: the router's."""
+    input_order: bool = False
+    """Equal scores keep the order in which the providers came, instead of lower price, provider, offer id."""
+    draws: bool = False
+    """The seed decides."""
+    chance: Callable[[References, str], float] | None = None
+    """With which probability it chooses this provider; None: it is certain."""
 
 
 def total(terms: Mapping[str, float]) -> float:
@@ -108,9 +150,20 @@ def _seed_v1(references: References) -> Scorer:
     return terms
 
 
-BALANCED = Policy("balanced", "balanced/1", _balanced)
-SEED_V1 = Policy("seed-v1", "seed-v1/1", _seed_v1)
+BALANCED = Policy(
+    "balanced",
+    "balanced/1",
+    _balanced,
+    "Price, latency, reputation and availability, each against a fixed reference; weights divided by their sum.",
+)
+SEED_V1 = Policy(
+    "seed-v1",
+    "seed-v1/1",
+    _seed_v1,
+    "The original formula in raw units: w/price + w/latency + w*reputation/100 + w*free/total.",
+)
 POLICIES: Mapping[str, Policy] = MappingProxyType({policy.name: policy for policy in (BALANCED, SEED_V1)})
+"""Those that score by the request's weights; `policies.POLICIES` has all."""
 
 
 def policy_named(name: str, policies: Mapping[str, Policy] = POLICIES) -> Policy:

@@ -11,6 +11,7 @@ from aurora.domain.gpu import GpuModel
 from aurora.domain.health import ProviderStatus
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
+from aurora.routing.performance import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ class MarketSnapshot:
     taken_at: datetime
     regions: RegionTable
     total: int
+    providers: tuple[str, ...] = ()
+    """In the order in which their first candidates came."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
     def of(
@@ -113,10 +117,14 @@ class MarketSnapshot:
         taken_at: datetime,
         version: str = "",
         reference_prices: Mapping[str, Decimal] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> "MarketSnapshot":
-        """Group the candidates. Their order does not matter: they are put in the order of their offers' ids."""
+        """Group the candidates, in the order of their offers' ids. (Of their own order only that of the providers
+        is kept, for a policy that asks for it.)
+        """
         grouped: dict[tuple[GpuModel, frozenset[str]], list[Candidate]] = {}
-        ordered = sorted(candidates, key=lambda candidate: candidate.id)
+        given = list(candidates)
+        ordered = sorted(given, key=lambda candidate: candidate.id)
         for candidate in ordered:
             grouped.setdefault((candidate.offer.gpu, candidate.offer.regions), []).append(candidate)
         return cls(
@@ -126,6 +134,8 @@ class MarketSnapshot:
             taken_at=taken_at,
             regions=regions,
             total=len(ordered),
+            providers=tuple(dict.fromkeys(candidate.offer.provider for candidate in given)),
+            telemetry=telemetry or Telemetry(),
         )
 
     @property

@@ -12,6 +12,7 @@ from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import Change
 from aurora.routing.filters import Reason, total_cost, vram_gb
 from aurora.routing.fit import Asked, Fit
+from aurora.routing.scoring import BALANCED
 from aurora.routing.snapshot import Candidate, OfferGroup
 
 
@@ -161,7 +162,7 @@ def _spot(_miss: NearMiss, asked: Asked) -> Step | None:
 
 
 def _provider(miss: NearMiss, asked: Asked) -> Step | None:
-    """The tenant's own lists can change; a provider's state can only be waited for."""
+    """The tenant's own lists can change, and the policy that refuses; a state can only be waited for."""
     request, name = asked.request, miss.candidate.offer.provider
     if name in request.exclude_providers:
         left = request.exclude_providers - {name}
@@ -171,6 +172,9 @@ def _provider(miss: NearMiss, asked: Asked) -> Step | None:
         wider = request.providers | {name}
         change = Change("providers", _listed(request.providers), _listed(wider))
         return _step(asked, change, request=replace(request, providers=wider), distance=0.5)
+    if asked.rejection(miss.candidate.provider) is not None:
+        change = Change("policy", request.policy, BALANCED.name)
+        return _step(asked, change, request=replace(request, policy=BALANCED.name), distance=1.0)
     return _step(asked, Change(name, *_state_change(miss, asked)), request=None, distance=2.0)
 
 

@@ -1,6 +1,6 @@
 """Routing again for a deployment whose attempt was refused, failed or was interrupted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,9 @@ from aurora.domain.clock import Clock
 from aurora.domain.deployment import EndReason
 from aurora.domain.records import Attempt, Deployment
 from aurora.domain.request import ComputeRequest, Workload
+from aurora.routing.policies import POLICIES
 from aurora.routing.router import decide
+from aurora.routing.scoring import Policy
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.decision_record import DecisionContext, decision_record
 from aurora.services.intent import attempt_on, hold_for, new_id
@@ -61,7 +63,9 @@ class Candidates:
         sealer: Sealer,
         identity: RoutingIdentity,
         clock: Clock,
+        policies: Mapping[str, Policy] = POLICIES,
     ) -> None:
+        self._policies = policies
         self._market = market
         self._overlay = overlay
         self._sealer = sealer
@@ -79,7 +83,13 @@ class Candidates:
         """The next attempt, or None when nothing fits now. With `avoid_provider` it only asks and holds nothing."""
         request = self._request(deployment, attempts, avoid_provider)
         now = self._clock.now()
-        decision = decide(self._market.snapshot(), request, now=now, max_age_s=self._identity.offer_max_age_s)
+        decision = decide(
+            self._market.snapshot(),
+            request,
+            now=now,
+            max_age_s=self._identity.offer_max_age_s,
+            policies=self._policies,
+        )
         tried = {attempt.offer_id for attempt in attempts}
         chosen = next((one for one in decision.ranked if one.offer_id not in tried), None)
         if chosen is None:

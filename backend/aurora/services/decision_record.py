@@ -1,15 +1,19 @@
-"""A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, and what would change it."""
+"""A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, who was refused, what would change it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import Decision, RankedOffer, Relaxation
+from aurora.routing.filters import Elimination
 from aurora.services.request_record import to_record
 
 _KEPT = 20
+_EXAMPLES = 5
+"""Refused offers kept per reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,12 @@ def decision_record(
         "request": to_record(request),
         "candidates": [ranked_record(one) for one in decision.ranked[:_KEPT]],
         "counts": {**decision.counts, "total": decision.total},
+        "eliminated": eliminated_record(decision),
         "holds": [hold_record(one) for one in holds],
         "relaxations": [relaxation_record(one) for one in decision.relaxations],
         "chosen": None if chosen is None else chosen.offer_id,
         "rationale": decision.rationale,
-        # Rules are deterministic: the chosen offer had probability one.
-        "propensity": None if chosen is None else 1.0,
+        "propensity": decision.propensity,
         "propensities": None,
         "explore": False,
         "fallback_reason": None,
@@ -78,11 +82,37 @@ def ranked_record(one: RankedOffer) -> dict[str, Any]:
         "seen_at": offer.seen_at.isoformat(),
         "latency_ms": one.estimated_latency_ms,
         "reputation": one.candidate.reputation,
+        "g_score": one.candidate.g_score,
         "free": one.candidate.free,
         "total": one.candidate.total,
         "score": one.score,
         "terms": dict(one.terms),
     }
+
+
+def eliminated_record(decision: Decision) -> dict[str, Any]:
+    """Per reason how many, and a few of them with their sentences: different ones first."""
+    by_reason: dict[str, list[Elimination]] = {}
+    for entry in decision.eliminated:
+        by_reason.setdefault(entry.reason.value, []).append(entry)
+    return {
+        reason: {"count": len(entries), "examples": [_example(entry) for entry in _examples(entries)]}
+        for reason, entries in by_reason.items()
+    }
+
+
+def _examples(entries: Sequence[Elimination]) -> list[Elimination]:
+    """One per sentence; then further offers of which the same is said."""
+    by_sentence: dict[str, Elimination] = {}
+    for entry in entries:
+        by_sentence.setdefault(entry.detail, entry)
+    different = list(by_sentence.values())[:_EXAMPLES]
+    rest = (entry for entry in entries if entry not in different)
+    return [*different, *islice(rest, _EXAMPLES - len(different))]
+
+
+def _example(entry: Elimination) -> dict[str, str]:
+    return {"offer": entry.offer_id, "detail": entry.detail}
 
 
 def hold_record(hold: Hold) -> dict[str, Any]:

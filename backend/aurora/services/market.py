@@ -14,6 +14,8 @@ from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
+from aurora.routing.g_score import GScore
+from aurora.routing.performance import Telemetry
 from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
 from aurora.services.capacity import CapacityOverlay
 
@@ -44,11 +46,30 @@ class Scores(Protocol):
     def of(self, provider: str, host: str | None) -> float: ...
 
 
+class Latencies(Protocol):
+    """What was measured on top of the round trip between regions."""
+
+    @property
+    def version(self) -> int: ...
+
+    def extra_ms(self, provider: str, host: str | None) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What is known of offers beyond the catalogue; a part that is absent leaves its figures out."""
+
+    g_score: Callable[[str], GScore | None] = lambda _offer_id: None
+    latencies: Latencies | None = None
+    telemetry: Callable[[], Telemetry] | None = None
+    time_to_running_s: Callable[[str], float | None] = lambda _provider: None
+
+
 @dataclass(slots=True)
 class _Built:
-    catalogue_version: str
+    versions: tuple[object, ...]
+    """Of the parts that the base was made of."""
     overlay_version: int
-    scores_version: int
     states: tuple[ProviderState, ...]
     base: MarketSnapshot
     """The market without the overlay."""
@@ -72,7 +93,9 @@ class Market:
         scores: Scores,
         states: Callable[[], tuple[ProviderState, ...]],
         clock: Clock,
+        observed: Observations | None = None,
     ) -> None:
+        self._observed = observed or Observations()
         self._catalogue = catalogue
         self._overlay = overlay
         self._regions = regions
@@ -93,11 +116,11 @@ class Market:
         built = self._built
         if built is None or not self._same_base(built, states):
             built = self._build(states)
-        elif built.overlay_version == self._overlay.version:
-            return built.snapshot
-        built.snapshot = self._with_holds(built, holds)
-        built.overlay_version = self._overlay.version
+        if built.overlay_version != self._overlay.version:
+            built.snapshot = self._with_holds(built, holds)
+            built.overlay_version = self._overlay.version
         self._built = built
+        built.snapshot = self._with_telemetry(built.snapshot)
         return built.snapshot
 
     def holds(self) -> tuple[Hold, ...]:
@@ -105,11 +128,23 @@ class Market:
         return self._overlay.present(self._clock.now())
 
     def _same_base(self, built: _Built, states: tuple[ProviderState, ...]) -> bool:
+        return built.versions == self._versions() and built.states == states
+
+    def _versions(self) -> tuple[object, ...]:
+        latencies = self._observed.latencies
         return (
-            built.catalogue_version == self._catalogue.version
-            and built.scores_version == self._scores.version
-            and built.states == states
+            self._catalogue.version,
+            self._scores.version,
+            None if latencies is None else latencies.version,
         )
+
+    def _with_telemetry(self, snapshot: MarketSnapshot) -> MarketSnapshot:
+        """The figures change by the second, the offers with them do not."""
+        read = self._observed.telemetry
+        if read is None:
+            return snapshot
+        telemetry = read()
+        return snapshot if snapshot.telemetry is telemetry else replace(snapshot, telemetry=telemetry)
 
     def _build(self, states: tuple[ProviderState, ...]) -> _Built:
         by_name = {state.name: state for state in states}
@@ -131,9 +166,8 @@ class Market:
             reference_prices=self._catalogue.reference_prices(),
         )
         return _Built(
-            catalogue_version=version,
+            versions=self._versions(),
             overlay_version=-1,
-            scores_version=self._scores.version,
             states=states,
             base=snapshot,
             snapshot=snapshot,
@@ -145,12 +179,17 @@ class Market:
         )
 
     def _candidate(self, offer: Offer, state: ProviderState) -> Candidate:
+        observed = self._observed
+        g_score, latencies = observed.g_score(offer.id), observed.latencies
         return Candidate(
             offer=offer,
             provider=state,
             reputation=self._scores.of(offer.provider, offer.host),
+            extra_latency_ms=0.0 if latencies is None else latencies.extra_ms(offer.provider, offer.host),
             free=None if offer.available is None else float(offer.available),
             total=None if offer.total is None else float(offer.total),
+            time_to_running_s=observed.time_to_running_s(offer.provider),
+            g_score=None if g_score is None else g_score.value,
         )
 
     def _with_holds(self, built: _Built, holds: Iterable[Hold]) -> MarketSnapshot:

@@ -137,7 +137,12 @@ class OfferSync:
         started, at = self._clock.monotonic(), self._clock.now()
         policy = self._policies.get(provider.name) or SyncPolicy()
         longest_s = policy.longest_run_s if deadline_s is None else deadline_s
-        reader = PageReader(provider, self._clock, ends_at=started + longest_s)
+        reader = PageReader(
+            provider,
+            self._clock,
+            ends_at=started + longest_s,
+            rule=policy.rule,
+        )
         blank = SyncReport(provider=provider.name, started_at=at, seconds=0.0, outcome="failed")
         try:
             if fresh and self._uncache is not None:

@@ -35,6 +35,11 @@ def _built_in() -> dict[str, ProviderConfig]:
             # A guess: inside the 82 to 96 that the emulators' providers are given.
             initial_reputation=86.0,
         ),
+        "akash": ProviderConfig(
+            api_url="https://console-api.akash.network",
+            credentials_secret="AKASH_API_KEY",  # noqa: S106 - the name of the variable, not its value
+            initial_reputation=84.0,  # a guess too
+        ),
     }
 
 

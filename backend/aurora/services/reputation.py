@@ -85,6 +85,12 @@ class Reputation:
         key = (provider, host)
         return score(general, self._tally.hosts_good[key], self._tally.hosts_bad[key])
 
+    def record(self, provider: str, host: str | None) -> tuple[int, int]:
+        """Good and bad outcomes: the host's own where it has any, else the whole provider's."""
+        key = (provider, host or "")
+        own = (self._tally.hosts_good[key], self._tally.hosts_bad[key])
+        return own if any(own) else (self._tally.good[provider], self._tally.bad[provider])
+
     def observations(self, provider: str) -> int:
         """How many outcomes the provider's score rests on, the prior apart."""
         return self._tally.good[provider] + self._tally.bad[provider]

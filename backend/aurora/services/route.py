@@ -1,7 +1,7 @@
 """`POST /route`: decide without I/O, commit the intent, answer. Creates happen in the background."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from aurora.db.repositories import idempotency as keys
 from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
-from aurora.domain.errors import Conflict, NotFound
+from aurora.domain.errors import Conflict, DatabaseUnavailable, NotFound
 from aurora.domain.money import usd_up
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, RouteAnswer
 from aurora.domain.request import ComputeRequest
@@ -26,6 +26,7 @@ from aurora.services.decision_record import DecisionContext, decision_record
 from aurora.services.deployments import shown
 from aurora.services.intent import attempt_on, hold_for, new_id
 from aurora.services.market import Market
+from aurora.services.policy_desk import PolicyDesk
 from aurora.services.ports import Caller, Idempotency
 from aurora.services.request_record import to_record
 from aurora.services.route_answer import decided_answer, stored_answer
@@ -33,6 +34,7 @@ from aurora.services.sealing import Sealer
 from aurora.services.waiters import Waiters
 
 _OPERATION = "route"
+_RUNNING = DeploymentStatus.RUNNING
 _KEY_DAYS = 7
 _COST_MARGIN = Decimal("1.2")
 
@@ -61,6 +63,7 @@ class RouteParts:
     clock: Clock
     kick: Callable[[], None]
     emulated: bool
+    policies: PolicyDesk = field(default_factory=PolicyDesk)
 
 
 class RouteService:
@@ -138,12 +141,18 @@ class RouteService:
         clock = self._parts.clock
         snapshot = self._parts.market.snapshot()
         began = clock.monotonic()
-        decision = decide(snapshot, request, now=clock.now(), max_age_s=self._parts.identity.offer_max_age_s)
+        decision = decide(
+            snapshot,
+            request,
+            now=clock.now(),
+            max_age_s=self._parts.identity.offer_max_age_s,
+            policies=self._parts.policies.policies,
+        )
         self._parts.watcher.decided(decision, seconds=clock.monotonic() - began)
         return decision
 
     def _dry(self, request: ComputeRequest) -> RouteAnswer:
-        decision = self._decide(request)
+        decision = self._decide(self._parts.policies.in_turn(request, taken=False))
         return decided_answer(decision, decision_id=None, emulated=self._parts.emulated)
 
     async def _deploy(
@@ -155,6 +164,7 @@ class RouteService:
         request_id: str | None,
         idempotency: Idempotency | None = None,
     ) -> RouteAnswer:
+        request = self._parts.policies.in_turn(request, taken=True)
         decision = self._decide(request)
         context = DecisionContext(new_id("dec"), request_id, self._parts.identity.config_version)
         record = decision_record(decision, request, context=context, holds=self._parts.market.holds())
@@ -253,11 +263,17 @@ class RouteService:
             raise _in_flight() from exc
 
     async def _wait(self, deployment_id: str, seconds: float) -> None:
-        async with self._parts.database.read() as connection:
-            view = await deployments.find(connection, deployment_id)
-        if view is None or view.deployment.status is DeploymentStatus.RUNNING or view.deployment.status.ended:
-            return
-        await self._parts.waiters.wait(deployment_id, clock=self._parts.clock, seconds=seconds)
+        async def settled() -> bool:
+            try:
+                async with self._parts.database.read() as connection:
+                    view = await deployments.find(connection, deployment_id)
+            except DatabaseUnavailable:
+                return False
+            return view is None or view.deployment.status is _RUNNING or view.deployment.status.ended
+
+        await self._parts.waiters.wait(
+            deployment_id, clock=self._parts.clock, seconds=seconds, settled=settled
+        )
 
     async def _stored(self, deployment_id: str) -> RouteAnswer:
         """The answer for a deployment that exists, in its present state."""

@@ -15,6 +15,7 @@ from aurora.providers.base import Cursor, OffersPage, Provider
 from aurora.resilience.deadline import deadline
 from aurora.services.catalogue import portions
 from aurora.services.integrity import unsound
+from aurora.services.offer_rule import OfferRule
 
 T = TypeVar("T")
 
@@ -89,6 +90,7 @@ class PageReader:
     provider: Provider
     clock: Clock
     ends_at: float
+    rule: OfferRule = field(default_factory=OfferRule)
 
     @property
     def left_s(self) -> float:
@@ -103,7 +105,7 @@ class PageReader:
 
     async def page(self, cursor: Cursor) -> OffersPage:
         """One page. Raises ProviderError."""
-        return await self._paced(lambda: self.provider.offers_page(cursor))
+        return self.rule.apply(await self._paced(lambda: self.provider.offers_page(cursor)))
 
     async def _paced(self, ask: Callable[[], Awaitable[T]]) -> T:
         """A short wait for our own limiter is waited out."""

@@ -14,6 +14,7 @@ from aurora.domain.errors import (
     RateLimitExceeded,
 )
 from aurora.services.integrity import Sight
+from aurora.services.offer_rule import OfferRule
 from aurora.services.slice_walk import SliceWalk
 
 PACED = (RateLimitExceeded, RateLimited, DeadlineExceeded)
@@ -35,6 +36,9 @@ class SyncPolicy:
     max_age_s: float = 900.0
     readers: int = 1
     """Slices read at a time. More help where answers are slow; under a market's real limits they only queue."""
+
+    rule: OfferRule = field(default_factory=OfferRule)
+    """Which of the market's offers the operator wants."""
 
     @property
     def longest_run_s(self) -> float:

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.records import DeploymentView
+
+_LOOK_S = 1.0
+"""Between two looks at the records."""
 
 
 class Waiters:
@@ -23,17 +27,23 @@ class Waiters:
                 if not future.done():
                     future.set_result(view)
 
-    async def wait(self, deployment_id: str, *, clock: Clock, seconds: float) -> None:
-        """Until it runs or has ended, or the time is over."""
+    async def wait(
+        self, deployment_id: str, *, clock: Clock, seconds: float, settled: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Until it runs or has ended (`settled` looks it up), or the time is over.
+
+        It is looked up after the waiting has begun, so that no news falls between, and then again and again: another
+        process' reconciler wakes nobody here.
+        """
         future: asyncio.Future[DeploymentView] = asyncio.get_running_loop().create_future()
         self._waiting[deployment_id].append(future)
-        timer = asyncio.ensure_future(clock.sleep(seconds))
-        either: set[asyncio.Future[Any]] = {future, timer}
+        ends_at = clock.monotonic() + seconds
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            while not await settled():
+                left = ends_at - clock.monotonic()
+                if left <= 0 or await _woken(future, clock=clock, seconds=min(left, _LOOK_S)):
+                    return
         finally:
-            timer.cancel()
-            await asyncio.gather(timer, return_exceptions=True)
             self._drop(deployment_id, future)
 
     def _drop(self, deployment_id: str, future: asyncio.Future[DeploymentView]) -> None:
@@ -42,3 +52,15 @@ class Waiters:
             self._waiting[deployment_id] = left
         else:
             self._waiting.pop(deployment_id, None)
+
+
+async def _woken(future: asyncio.Future[DeploymentView], *, clock: Clock, seconds: float) -> bool:
+    """Whether news came within `seconds`."""
+    timer = asyncio.ensure_future(clock.sleep(seconds))
+    either: set[asyncio.Future[Any]] = {future, timer}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+        await asyncio.gather(timer, return_exceptions=True)
+    return future.done()

@@ -25,7 +25,11 @@ from aurora.domain.records import (
 )
 from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest
+from aurora.routing.g_score import GScore
+from aurora.routing.snapshot import MarketSnapshot
+from aurora.routing.whatif import WhatIf, what_if
 from aurora.services.intake import IntakeRules, RequestIntake
+from aurora.services.policy_desk import PolicyDesk
 from aurora.services.ports import Caller, Idempotency, Page
 from aurora.services.router_config import RouterConfig
 from aurora.services.workload_templates import WorkloadTemplates
@@ -229,6 +233,28 @@ class FakeReputation:
 
 
 @dataclass
+class FakeGScores:
+    by_offer: dict[str, GScore] = field(default_factory=dict)
+
+    def of(self, offer_id: str) -> GScore | None:
+        return self.by_offer.get(offer_id)
+
+
+@dataclass
+class FakeWhatIfs:
+    """Decides on this market, at the fakes' own time."""
+
+    market: MarketSnapshot = field(
+        default_factory=lambda: MarketSnapshot.of((), regions=RegionTable.load(), taken_at=START)
+    )
+    asked: list[ComputeRequest] = field(default_factory=list)
+
+    def ask(self, request: ComputeRequest) -> WhatIf:
+        self.asked.append(request)
+        return what_if(self.market, request, now=START)
+
+
+@dataclass
 class FakeSync:
     latest: dict[str, SyncReport] = field(default_factory=dict)
     runs: int = 0
@@ -355,6 +381,9 @@ class FakeAurora:
     decisions: FakeDecisions = field(default_factory=FakeDecisions)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
     reputation: FakeReputation = field(default_factory=FakeReputation)
+    g_scores: FakeGScores = field(default_factory=FakeGScores)
+    policies: PolicyDesk = field(default_factory=PolicyDesk)
+    whatif: FakeWhatIfs = field(default_factory=FakeWhatIfs)
     sync: FakeSync = field(default_factory=FakeSync)
     desk: FakeDesk = field(default_factory=FakeDesk)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)

@@ -57,6 +57,7 @@ async def test_an_offer_has_the_documented_fields(client):
         "spot": False,
         "available": 1,
         "g_score": None,
+        "g_score_parts": {"price": None, "reliability": None, "network": None, "launches": None},
         "reputation": 86.0,
         "seen_at": "2026-01-15T11:59:30.000Z",
         "age_seconds": 30.0,

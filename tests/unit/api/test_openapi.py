@@ -14,6 +14,8 @@ from tests.unit.api.fakes import FakeAurora
 
 PATHS = {
     "/route": {"post"},
+    "/route/whatif": {"post"},
+    "/policies": {"get"},
     "/deployments": {"get"},
     "/deployments/{deployment_id}": {"get", "delete"},
     "/deployments/{deployment_id}/extend": {"post"},

@@ -26,10 +26,14 @@ async def offers(aurora: AuroraDep, query: Annotated[OfferQuery, Query()]) -> Re
     def reputation(offer: Offer) -> float:
         return aurora.reputation.of(offer.provider, offer.host)
 
+    def g_score(offer: Offer) -> float | None:
+        score = aurora.g_scores.of(offer.id)
+        return None if score is None else score.value
+
     found = page(
         aurora.catalogue.offers(),
         query.wanted(aurora.intake),
-        order=OfferOrder(query.sort, reputation=reputation),
+        order=OfferOrder(query.sort, reputation=reputation, g_score=g_score),
         after=query.cursor,
         limit=query.limit,
     )

@@ -11,6 +11,7 @@ from aurora.api.ports import AuroraPort, Json
 from aurora.api.schemas.catalogue import EXAMPLE as CATALOGUE_EXAMPLE
 from aurora.api.schemas.catalogue import CatalogueStateOut, states
 from aurora.domain.offer import Offer, PriceKind
+from aurora.routing.g_score import WEIGHTS, GScore
 from aurora.services.intake import GLOBAL, RequestIntake
 
 _OFFER: JsonDict = {
@@ -29,7 +30,8 @@ _OFFER: JsonDict = {
     "country": "US",
     "spot": False,
     "available": 1,
-    "g_score": None,
+    "g_score": 63.4,
+    "g_score_parts": {"price": 0.55, "reliability": 0.88, "network": 0.66, "launches": None},
     "reputation": 86.0,
     "seen_at": "2026-01-15T11:59:18.800Z",
     "age_seconds": 41.2,
@@ -95,7 +97,12 @@ class OfferOut(BaseModel):
     available: int | None = Field(
         description="Launches of this size that are free; null: the market does not say."
     )
-    g_score: float | None = Field(description="0 to 100; null until offers are scored.")
+    g_score: float | None = Field(
+        description="0 to 100 (docs/scoring.md); null when nothing is known of the offer."
+    )
+    g_score_parts: dict[str, float | None] = Field(
+        description="What it is made of, 0 to 1; null: no data, left out of the score."
+    )
     reputation: float
     seen_at: datetime
     age_seconds: float
@@ -139,7 +146,7 @@ def offers_answer(aurora: AuroraPort, page: OfferPage) -> Json:
 
 
 def _row(aurora: AuroraPort, offer: Offer, *, now: datetime) -> Json:
-    regions = sorted(offer.regions)
+    regions, score = sorted(offer.regions), aurora.g_scores.of(offer.id)
     return {
         "id": offer.id,
         "provider": offer.provider,
@@ -156,9 +163,15 @@ def _row(aurora: AuroraPort, offer: Offer, *, now: datetime) -> Json:
         "country": offer.country,
         "spot": offer.spot,
         "available": offer.available,
-        "g_score": None,
+        "g_score": None if score is None else round(score.value, 1),
+        "g_score_parts": {name: _part(score, name) for name in WEIGHTS},
         "reputation": round(aurora.reputation.of(offer.provider, offer.host), 1),
         "seen_at": offer.seen_at,
         "age_seconds": max(0.0, round((now - offer.seen_at).total_seconds(), 1)),
         "emulated": offer.emulated,
     }
+
+
+def _part(score: GScore | None, name: str) -> float | None:
+    part = None if score is None else score.parts.get(name)
+    return None if part is None else round(part, 4)

@@ -97,7 +97,10 @@ class RouteBody(BaseModel):
     wait: Figure | None = Field(None, description="Seconds (0 to 600) to wait for `running` or `failed`.")
     max_attempts: Whole | None = Field(None, description="1 to 10, default 3.")
     on_interruption: str | None = Field(None, description="replace (default) or fail.")
-    seed: Whole | None = Field(None, description="For policies that draw: same seed, same answer.")
+    seed: Whole | None = Field(
+        None,
+        description="For policies that draw: same seed, same answer. Absent or 0: the next turn, a fresh draw.",
+    )
 
     def given(self) -> Json:
         """The fields as the intake takes them."""
@@ -117,7 +120,10 @@ def _number(value: Any) -> str:
 
 
 class RouteOut(BaseModel):
-    """What was decided. For `no_capacity` the provider is null and `relaxations` say what would help."""
+    """What was decided. For `no_capacity` the provider is null.
+
+    `relaxations` say what would help, or what would give cheaper offers than the chosen.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

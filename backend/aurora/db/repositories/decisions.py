@@ -1,6 +1,7 @@
 """The decision log: append only."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,17 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import decision_outcomes, decisions
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOutcome:
+    """What came of one launch."""
+
+    provider: str
+    kind: str
+    at: datetime
+    latency_ms: float | None
+    ttr_s: float | None
 
 
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
@@ -52,3 +64,14 @@ async def add_outcome(  # noqa: PLR0913 - the columns of one row
             censored=False,
         )
     )
+
+
+async def outcomes_since(connection: AsyncConnection, start: datetime) -> list[LaunchOutcome]:
+    """Outcomes that became known at `start` or later, oldest first."""
+    rows = decision_outcomes.c
+    query = (
+        select(rows.provider, rows.kind, rows.t_known, rows.latency_ms, rows.ttr_s)
+        .where(rows.t_known >= start, rows.censored.is_(False))
+        .order_by(rows.t_known, rows.id)
+    )
+    return [LaunchOutcome(*row) for row in await connection.execute(query)]

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import Row, and_, case, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import attempts as attempt_rows
 from aurora.db.tables import deployment_events, deployment_logs
 from aurora.db.tables import deployments as rows
+from aurora.db.types import UtcDateTime
 from aurora.domain.deployment import AttemptState, DeploymentStatus
 from aurora.domain.offer import PriceKind
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, DeploymentView
@@ -160,11 +161,14 @@ async def settle(
 ) -> bool:
     """Write what a step found and release the claim. False: the claim had run out, nothing was written.
 
-    A command that came in meanwhile (another `wanted`) makes the deployment due at once.
+    A command that came in meanwhile (another `wanted`, more time) makes the deployment due at once; more time also
+    means another warning before its end.
     """
     values = {name: _plain(getattr(deployment, name)) for name in _RECONCILED}
-    ended = deployment.status.ended
-    values["due_at"] = None if ended else case((rows.c.wanted != loaded.wanted, now), else_=due_at)
+    extended = rows.c.allowed_s != loaded.allowed_s
+    commanded = or_(rows.c.wanted != loaded.wanted, extended)
+    values["due_at"] = None if deployment.status.ended else case((commanded, now), else_=due_at)
+    values["warned_at"] = case((extended, None), else_=literal(deployment.warned_at, UtcDateTime))
     written = await connection.execute(
         update(rows)
         .where(rows.c.id == deployment.id, rows.c.claim == loaded.claim)

@@ -1,7 +1,8 @@
 """Vast.ai as a whole: its parts put together behind its routes (contract, section 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from aurora.emulators.exchange import Call, Endpoint, Handler, Reply
 from aurora.emulators.marketplace import LedgerRow, World
@@ -51,7 +52,7 @@ class VastMarket:
         self._estate.advance(now)
         return [_ledger_row(rental, bill=rental.meter.bill(now).total) for rental in self._estate.every()]
 
-    def happen(self, event: str, lease_id: str) -> None:
+    def happen(self, event: str, lease_id: str, _details: Mapping[str, Any], /) -> None:
         if not lease_id.isdecimal():
             raise KeyError(lease_id)
         self._estate.advance(self._clock.now())

@@ -64,4 +64,4 @@ def start_ending(work: Work, attempt: Attempt, *, reason: str) -> Attempt:
     if attempt.state in {AttemptState.SENT, AttemptState.UNKNOWN}:
         # Nothing to destroy yet: it is first looked for by name, the reason waits.
         return work.change_attempt(attempt, state=AttemptState.UNKNOWN, end_reason=str(reason))
-    return work.change_attempt(attempt, state=AttemptState.ENDING, end_reason=str(reason))
+    return work.change_attempt(attempt, state=AttemptState.ENDING, end_reason=str(reason), unseen_since=None)

@@ -2,7 +2,7 @@
 
 from aurora.domain.deployment import AttemptState, EndReason
 from aurora.domain.errors import ProviderError
-from aurora.domain.instance import Created
+from aurora.domain.instance import Created, InstanceState
 from aurora.domain.records import Attempt
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.steps.close import end_attempt, start_ending
@@ -29,7 +29,11 @@ async def settle(context: Context, work: Work, attempt: Attempt) -> None:
         ending = attempt.end_reason
         text = f"found {attempt.name} at {attempt.provider}: the create had succeeded"
         work.event("adopted", text, attempt=attempt.number)
+        sent_at = attempt.sent_at or attempt.intent_at
         attempt = launched(work, attempt, Created(found.external_id, found.usd_per_hour))
+        if found.state is InstanceState.RUNNING:
+            # Nobody saw when it began to run; the market has billed it since.
+            attempt = work.change_attempt(attempt, billed_until=sent_at)
         if ending is not None:
             start_ending(work, attempt, reason=ending)
         return

@@ -13,14 +13,18 @@ from aurora.providers.base import Provider
 
 
 async def terminate(context: Context, work: Work, attempt: Attempt) -> None:
-    """One pass: ask for the end unless its absence is already half confirmed, then look."""
+    """One pass: ask for the end unless its absence is already half confirmed, then look.
+
+    It is looked at also when the asking failed: a lost answer may have had its effect.
+    """
     provider = context.providers.get(attempt.provider)
     external_id = attempt.external_id or ""
+    refused = False
     if attempt.absent_at is None:
-        if attempt.terminate_asked_at is None:
+        if attempt.terminate_asked_at is None and attempt.unseen_since is None:
+            # Once only: a log that cannot be had must not take the place of the destroy in every pass.
             await _archive(context, work, attempt, provider)
-        if not await _ask(context, work, attempt, provider):
-            return
+        refused = not await _ask(context, work, attempt, provider)
     try:
         seen = await provider.status(external_id)
     except InstanceNotFound:
@@ -29,13 +33,15 @@ async def terminate(context: Context, work: Work, attempt: Attempt) -> None:
         return
     except ProviderError as exc:
         work.now = context.clock.now()
-        _not_confirmed(context, work, attempt, f"cannot be looked at: {exc.detail or exc.code}")
+        if not refused:
+            _not_confirmed(context, work, attempt, f"cannot be looked at: {exc.detail or exc.code}")
         return
     work.now = context.clock.now()
     attempt = work.change_attempt(attempt, absent_at=None, raw_state=seen.raw_state)
     stopped = seen.state in {InstanceState.STOPPED, InstanceState.EXITED, InstanceState.FAILED}
     bill(work, attempt, provider.billing, billing=not stopped and attempt.billed_until is not None)
-    _not_confirmed(context, work, attempt, f"still {seen.raw_state or seen.state}")
+    if not refused:
+        _not_confirmed(context, work, attempt, f"still {seen.raw_state or seen.state}")
 
 
 async def _ask(context: Context, work: Work, attempt: Attempt, provider: Provider) -> bool:

@@ -33,6 +33,9 @@ async def watch(context: Context, work: Work, attempt: Attempt) -> None:
         _limits(work, attempt)
         return
     work.now = context.clock.now()
+    if attempt.billed_until is None and attempt.unseen_since and seen.state is InstanceState.RUNNING:
+        # It began to run while nobody could look: the market has billed that time.
+        attempt = work.change_attempt(attempt, billed_until=attempt.unseen_since)
     attempt = _sighted(work, attempt, seen)
     await _by_state(context, work, attempt, seen, provider)
     _limits(work, attempt)
@@ -95,7 +98,9 @@ def _meter_runs(state: InstanceState, attempt: Attempt, provider: Provider) -> b
         return True
     if state in {InstanceState.UNREACHABLE, InstanceState.UNKNOWN}:
         return attempt.billed_until is not None or provider.billing.from_creation
-    return provider.billing.from_creation
+    # A market that bills from the lease on bills while it starts; before it has a price there is no lease.
+    leased = attempt.charged_usd_per_hour is not None
+    return state is InstanceState.STARTING and provider.billing.from_creation and leased
 
 
 def _running(context: Context, work: Work, attempt: Attempt) -> None:

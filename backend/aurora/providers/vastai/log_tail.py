@@ -6,13 +6,11 @@ window cannot be told from no progress, and where nothing overlaps (more lines t
 container) a notice line is given instead of silence.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aurora.domain.instance import LogLine
+from aurora.providers.log_overlap import GAP, LONGEST_LINE, overlap
 
-GAP = LogLine("[lines may be missing here: the log moved on faster than it could be read]", stream="aurora")
-LONGEST_LINE = 8192
 _NO_CONTAINER = "no such container"
 
 
@@ -24,25 +22,6 @@ def lines_of(text: str) -> list[str]:
     if len(lines) == 1 and _NO_CONTAINER in lines[0].lower():
         return []
     return lines
-
-
-def overlap(shown: Sequence[str], fresh: Sequence[str]) -> int:
-    """Length of the longest end of `shown` that is a beginning of `fresh` (Knuth-Morris-Pratt, linear)."""
-    if not fresh:
-        return 0
-    shorter = [0] * len(fresh)
-    length = 0
-    for index in range(1, len(fresh)):
-        while length and fresh[index] != fresh[length]:
-            length = shorter[length - 1]
-        length += fresh[index] == fresh[length]
-        shorter[index] = length
-    length = 0
-    for line in shown:
-        while length and (length == len(fresh) or line != fresh[length]):
-            length = shorter[length - 1]
-        length += line == fresh[length]
-    return length
 
 
 @dataclass(slots=True)

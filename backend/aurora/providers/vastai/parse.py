@@ -4,16 +4,14 @@ Field meanings and units: Vast docs openapi (2026-08-07) and captured replies, s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
-from aurora.domain.gpu import GpuModel
 from aurora.domain.money import usd, usd_up
 from aurora.domain.offer import Offer, PriceKind
-from aurora.providers.base import Rejection
 from aurora.providers.fields import Fields, Odd, integer
+from aurora.providers.reading import GpuNames, Places, ReadRows, Rejections
 from aurora.providers.vastai.pricing import Price
 
 MAX_PORTS = 64
@@ -23,36 +21,6 @@ _MB_PER_GB = 1024
 _LARGEST_ID = 10**18
 _LARGEST_DISK_GB = 10**7
 _EXAMPLE = 120
-
-
-class GpuNames(Protocol):
-    """What reads GPU names (`aurora.domain.gpu_table.GpuTable` fits)."""
-
-    def identify(self, raw_name: str, *, vram_mb: float | None = None) -> GpuModel: ...
-
-
-class PlaceLike(Protocol):
-    """A place on the latency table (`aurora.domain.region.Place` fits)."""
-
-    @property
-    def country(self) -> str | None: ...
-
-    @property
-    def regions(self) -> frozenset[str]: ...
-
-
-class Places(Protocol):
-    """What reads place names (`aurora.domain.region.RegionTable` fits)."""
-
-    def place(self, text: str | None) -> PlaceLike: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRows:
-    """Offers of one answer, and what could not be understood of it."""
-
-    offers: tuple[Offer, ...]
-    rejected: tuple[Rejection, ...]
 
 
 class OfferReader:
@@ -69,17 +37,15 @@ class OfferReader:
     ) -> ReadRows:
         """Every row that can be read; the others counted by reason."""
         offers: dict[str, Offer] = {}
-        rejected: dict[str, Rejection] = {}
+        rejected = Rejections()
         for row in rows:
             try:
                 offer = self.offer(row, slice_key=slice_key, seen_at=seen_at, allocated_gb=allocated_gb)
             except Odd as odd:
-                before = rejected.get(odd.reason)
-                count, example = (before.count, before.example) if before else (0, _example(row))
-                rejected[odd.reason] = Rejection(odd.reason, count + 1, example)
+                rejected.add(odd.reason, _example(row))
             else:
                 offers[offer.external_id] = offer
-        return ReadRows(tuple(offers.values()), tuple(rejected.values()))
+        return ReadRows(tuple(offers.values()), rejected.all())
 
     def offer(self, row: object, *, slice_key: str, seen_at: datetime, allocated_gb: float) -> Offer:
         """One row. Raises Odd."""

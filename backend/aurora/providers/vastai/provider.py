@@ -15,6 +15,7 @@ from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport,
 from aurora.providers.fields import Fields, Odd
 from aurora.providers.http import JsonClient
 from aurora.providers.metrics import MeteredGuard, ProviderMetrics
+from aurora.providers.reading import GpuNames, Places
 from aurora.providers.request import Credential, Transport
 from aurora.providers.vastai import instances, parse
 from aurora.providers.vastai.base_url import BASE_URL
@@ -23,7 +24,7 @@ from aurora.providers.vastai.launch import create_body, offer_id, secrets_of
 from aurora.providers.vastai.limits import GPU_NAMES, ROWS_ASKED, SEARCH
 from aurora.providers.vastai.logs import VastLogs
 from aurora.providers.vastai.names import KNOWN_GPU_NAMES, in_order_of_demand
-from aurora.providers.vastai.parse import GpuNames, OfferReader, Places
+from aurora.providers.vastai.parse import OfferReader
 from aurora.providers.vastai.pricing import ALLOCATED_GB, MIN_DISK_GB, Price
 from aurora.providers.vastai.walk import Row, Walk
 

@@ -1,0 +1,1 @@
+"""The emulated Akash Network: Console API, chain, provider gateways and provider-proxy."""

@@ -1,0 +1,48 @@
+"""Akash for the registry."""
+
+from aurora.providers.akash.base_url import (
+    BASE_URL,
+    LCD_URL,
+    PROXY_URL,
+    normalise_base_url,
+    normalise_lcd_url,
+    normalise_proxy_url,
+)
+from aurora.providers.akash.limits import REAL, RELAXED
+from aurora.providers.akash.provider import AkashAccount, AkashProvider
+from aurora.providers.base import Provider
+from aurora.providers.brand import Address, Brand, Connection
+
+
+def connect(connection: Connection) -> Provider:
+    """One Console account; without a key its market can be read only."""
+    account = AkashAccount(
+        api_key=connection.api_key,
+        base_url=connection.urls["BASE_URL"],
+        proxy_url=connection.urls["PROXY_URL"],
+        lcd_url=connection.urls["RPC_URL"],
+        emulated=connection.emulated,
+        transport=connection.transport,
+        request_id=connection.request_id,
+    )
+    return AkashProvider.connect(
+        account,
+        guard=connection.guard,
+        clock=connection.clock,
+        gpus=connection.gpus,
+        places=connection.places,
+    )
+
+
+BRAND = Brand(
+    name="akash",
+    addresses=(
+        Address("BASE_URL", BASE_URL, "", normalise_base_url),
+        Address("RPC_URL", LCD_URL, "/rest", normalise_lcd_url),
+        Address("PROXY_URL", PROXY_URL, "/provider-proxy", normalise_proxy_url),
+    ),
+    connect=connect,
+    real=REAL,
+    relaxed=RELAXED,
+    keyless_offers=True,
+)
