@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     akash_rate_limit: Number = 50
     akash_timeout: Number = 30
     akash_enabled: Flag = True
-    akash_sync_interval: Number = 60
+    akash_sync_interval: Number | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -178,7 +178,8 @@ class ProviderSettings:
     rate_limit: float
     timeout: float
     enabled: bool
-    sync_interval: float
+    sync_interval: float | None
+    """None: PROVIDER_SYNC_INTERVAL."""
 
 
 def load_settings(env_file: str | Path | None = ".env", **overrides: Any) -> Settings:

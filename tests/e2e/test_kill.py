@@ -6,7 +6,13 @@ import pytest
 
 from tests.e2e.stack import Stack, stack, start
 
-ROUTE = {"workload_type": "llm_inference", "gpu_type": "a100", "region": "us-west", "gpu_hours": 2.0}
+ROUTE = {
+    "workload_type": "llm_inference",
+    "gpu_type": "a100",
+    "region": "us-west",
+    "gpu_hours": 2.0,
+    "providers": ["vastai"],
+}
 
 
 async def _one_instance_that_delete_ends(made: Stack, deployment: str) -> None:

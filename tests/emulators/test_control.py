@@ -18,7 +18,7 @@ async def test_the_emulator_says_what_it_is(start):
 
     assert info == {
         "emulated": True,
-        "providers": ["vastai"],
+        "providers": ["vastai", "akash"],
         "limits": "real",
         "seed": 7,
         "state_speed": 5,
@@ -87,7 +87,7 @@ async def test_the_ledger_keeps_the_destroyed(vast):
 
 async def test_a_provider_that_is_not_emulated_is_404(vast):
     for path in ("ledger", "calls", "requests", "faults"):
-        assert (await vast.ask("GET", f"/_emulator/akash/{path}")).status == 404
+        assert (await vast.ask("GET", f"/_emulator/nobody/{path}")).status == 404
 
 
 async def test_an_event_that_is_no_event_is_422(vast):
@@ -141,7 +141,7 @@ async def test_the_process_prints_one_line_when_ready_and_obeys_sigterm():
         env={**os.environ},
     )
     line = (await process.stdout.readline()).decode()
-    url = re.fullmatch(r"Emulators ready on (http://127\.0\.0\.1:\d+): vastai \(limits relaxed\)\n", line)[1]
+    url = re.fullmatch(r"Emulators ready on (http://127\.0\.0\.1:\d+): vastai, akash \(limits relaxed\)\n", line)[1]
     async with aiohttp.ClientSession() as session, session.get(f"{url}/_emulator/health") as response:
         assert response.status == 200
     process.send_signal(signal.SIGTERM)

@@ -50,15 +50,13 @@ class Scene:
     operation: Operation
     fault: str
     seen: Seen = field(default_factory=Seen)
-    _heard_before: int = 0
     _began: float = 0.0
 
     async def begin(self) -> None:
         """From now on the market is at fault."""
-        self._heard_before = len(self.stack.heard.calls)
-        self._began = self.stack.clock.monotonic()
         self.stack.heard.changed = self.look
         assert await self.stack.emulator.post_fault(self.fault, self.operation) == 201
+        self._began = self.stack.clock.monotonic()
 
     async def end(self, deployment: str | None = None) -> None:
         """Note what is seen under the fault, and lift it."""
@@ -74,8 +72,8 @@ class Scene:
         """The calls that met the fault."""
         return [
             call
-            for call in self.stack.heard.calls[self._heard_before :]
-            if call.operation is self.operation and call.endpoint != GPU_NAMES
+            for began, call in self.stack.heard.calls
+            if began >= self._began and call.operation is self.operation and call.endpoint != GPU_NAMES
         ]
 
     def look(self) -> None:

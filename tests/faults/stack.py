@@ -69,13 +69,15 @@ async def _bounded(job: Awaitable[None]) -> None:
 class Heard:
     """The outcomes of Aurora's calls, as its own layers judged them."""
 
-    calls: list[CallFinished] = field(default_factory=list)
+    clock: QuickClock
+    calls: list[tuple[float, CallFinished]] = field(default_factory=list)
+    """With the time at which each began."""
     changed: Callable[[], None] | None = None
     """Told, a moment later, when a circuit or the credential's standing has changed."""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, CallFinished):
-            self.calls.append(event)
+            self.calls.append((self.clock.monotonic() - event.ms / 1000, event))
         elif isinstance(event, BreakerChanged | CredentialChanged) and self.changed is not None:
             asyncio.get_running_loop().call_soon(self.changed)
 
@@ -248,7 +250,7 @@ class Ground:
         async with AsyncExitStack() as process:
             settings = self.settings(file, emulator.url, **changes)
             aurora = await process.enter_async_context(running(settings, clock=clock))
-            heard = Heard()
+            heard = Heard(clock)
             aurora.hooks.add(heard)
             if reconciling:
                 process.push_async_callback(_stopped, asyncio.create_task(aurora.reconciler.run()))

@@ -44,7 +44,7 @@ async def at_work(aurora: Aurora) -> AsyncIterator[None]:
         while not aurora.sync_watch.all_ran(aurora.registry.names()):
             await aurora.clock.sleep(2)
         for _ in range(ENOUGH):
-            await aurora.registry.get(VAST).health()
+            await aurora.desk.check(VAST)
         yield
     finally:
         loops.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aurora.cli.client import Client
-from aurora.cli.exits import CliError, Unreachable
+from aurora.cli.exits import CliError, ExitCode, Unreachable
 
 QUIET_S = 120.0
 """A connection without a byte for so long may be dead: it is made again."""
@@ -57,8 +57,10 @@ class LineStream:
                         self._found.put(held)
                         held = None
             if held is not None:
-                why = Unreachable(
-                    held.removeprefix(BREAKS_OFF), then="`aurora providers` shows how the market is"
+                why = CliError(
+                    ExitCode.CHECK_FAILED,
+                    held.removeprefix(BREAKS_OFF),
+                    then="`aurora providers` shows how the market is",
                 )
         except CliError as exc:
             why = exc

@@ -19,6 +19,9 @@ from aurora.telemetry.redaction import Redactor
 from aurora.worker.loops import work
 
 
+_BACKLOG = 2048
+
+
 def serve(*, env_file: str | None, role: str) -> int:
     """Exit code 0 after a stop that was asked for; 2 for a wrong setting or file, 1 for anything else."""
     if role not in set(Role):
@@ -110,6 +113,7 @@ def _listen(host: str, port: int, name: str) -> socket.socket:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         one.bind((host, port))
+        one.listen(_BACKLOG)  # from now on a second start sees that the port is taken
     except OSError as exc:
         one.close()
         raise OSError(f"{name}: {host}:{port}: {exc.strerror}") from exc

@@ -9,7 +9,7 @@ from aurora.emulators import wire
 from aurora.emulators.clock import Clock
 from aurora.emulators.exchange import Conversation, HangUp, Words
 
-_TICK_S = 0.02  # between two looks at what is due
+_TICK_S = 0.05  # between two looks at what is due
 _HEARTBEAT_S = 10.0  # pings of the server
 _SPOKEN = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 

@@ -132,8 +132,8 @@ class Reconciler:
             work.now = clock.now()
             await self._context.journal.finish(work)
         except ClaimLost as exc:
-            self._context.journal.drop(work)
             self._report.step_failed(view.deployment.id, exc)
+            await self._release(work, again_s=0.0)
         except AuroraError as exc:
             self._report.step_failed(view.deployment.id, exc)
             await self._release(work)
@@ -143,13 +143,15 @@ class Reconciler:
         else:
             self._report.stepped(view.deployment.id, seconds=clock.monotonic() - began)
 
-    async def _release(self, work: Work) -> None:
+    async def _release(self, work: Work, *, again_s: float = 10.0) -> None:
         """Nothing of this pass is written; the deployment is looked at again soon."""
         self._context.journal.drop(work)
         now = self._context.clock.now()
         try:
             async with self._database.write() as connection:
-                await deployments.release_claim(connection, work.loaded, due_at=now + timedelta(seconds=10))
+                await deployments.release_claim(
+                    connection, work.loaded, due_at=now + timedelta(seconds=again_s)
+                )
         except AuroraError as exc:
             # The claim runs out by itself; whoever comes next re-reads everything.
             self._report.step_failed(work.loaded.id, exc)

@@ -88,11 +88,13 @@ class RouteService:
         if dry_run:
             answer = self._dry(request)
         elif idempotency is None:
-            answer = await self._deploy(request, caller=caller, wait_s=wait_s, request_id=request_id)
+            answer = await self._deploy(request, caller=caller, request_id=request_id)
         else:
-            answer = await self._once(
-                request, caller=caller, wait_s=wait_s, idempotency=idempotency, request_id=request_id
-            )
+            answer = await self._once(request, caller=caller, idempotency=idempotency, request_id=request_id)
+        if wait_s > 0 and answer.deployment_id is not None:
+            # Not under the key's mark: a repeat of the request is answered while this one waits.
+            await self._wait(answer.deployment_id, wait_s)
+            answer = await self._stored(answer.deployment_id)
         self._parts.watcher.answered(answer)
         return answer
 
@@ -101,7 +103,6 @@ class RouteService:
         request: ComputeRequest,
         *,
         caller: Caller,
-        wait_s: float,
         idempotency: Idempotency,
         request_id: str | None,
     ) -> RouteAnswer:
@@ -113,12 +114,8 @@ class RouteService:
         try:
             known = await self._bound(caller, idempotency)
             if known is not None:
-                if wait_s > 0:
-                    await self._wait(known, wait_s)
                 return await self._stored(known)
-            return await self._deploy(
-                request, caller=caller, wait_s=wait_s, request_id=request_id, idempotency=idempotency
-            )
+            return await self._deploy(request, caller=caller, request_id=request_id, idempotency=idempotency)
         finally:
             self._in_flight.discard(mark)
 
@@ -160,7 +157,6 @@ class RouteService:
         request: ComputeRequest,
         *,
         caller: Caller,
-        wait_s: float,
         request_id: str | None,
         idempotency: Idempotency | None = None,
     ) -> RouteAnswer:
@@ -183,9 +179,6 @@ class RouteService:
             self._parts.overlay.release(deployment.id, attempt.number)
             raise
         self._parts.kick()
-        if wait_s > 0:
-            await self._wait(deployment.id, wait_s)
-            return await self._stored(deployment.id)
         return decided_answer(
             decision,
             decision_id=context.id,

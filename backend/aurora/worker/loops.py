@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 
 from aurora.bootstrap import Aurora
 from aurora.bootstrap.policies import sync_interval
+from aurora.db.repositories import holds
 from aurora.domain.clock import Clock
 from aurora.domain.errors import AuroraError
 from aurora.services.sync_schedule import SyncSchedule
@@ -84,6 +85,8 @@ async def work(aurora: Aurora) -> None:
 
 
 async def _sweep(aurora: Aurora) -> None:
+    async with aurora.database.write() as connection:
+        await holds.drop_expired(connection, now=aurora.clock.now())
     if await aurora.sweep.run(aurora.markets.all()):
         aurora.reconciler.kick()
 

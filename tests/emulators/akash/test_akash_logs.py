@@ -83,6 +83,8 @@ async def test_tokens_can_be_made_to_expire(akash, running):
         assert (await akash.event("expire_tokens")).status == 204
 
         assert (await received(line))["error"] == "tokenExpired"
+    fresh = await akash.token()
+    assert (await akash.at_provider(running, f"/lease/{running}/1/1/status", token=fresh)).status == 200
 
 
 async def test_the_proxy_answers_pings_and_complaints(akash, running):

@@ -78,7 +78,7 @@ def test_an_empty_log_says_so_where_it_does_not_get_into_a_pipe(aurora, standin)
         (problem(409, "no_instance", "nothing has been started yet"), 8, "--follow"),
         (problem(404, "not_found", "no deployment"), 5, "aurora status"),
         (problem(502, "provider_error", "rubbish"), 9, "aurora doctor"),
-        (lines("one", f"{BREAKS_OFF}vastai did not answer"), 3, "aurora providers"),
+        (lines("one", f"{BREAKS_OFF}vastai did not answer"), 9, "aurora providers"),
         (lines("one", cut=True), 3, None),
         (Reply("one\n", cut=True), 3, None),
     ],

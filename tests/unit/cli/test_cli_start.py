@@ -127,13 +127,19 @@ def completed(words: str, at: int, url: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_the_completion_script_can_be_shown_and_installed(url, tmp_path: Path):
-    shown = start(
-        "--show-completion", url=url, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="", SHELL="/bin/bash"
-    )
+@pytest.mark.parametrize(
+    ("shell", "script"), [("bash", "COMPREPLY"), ("zsh", "#compdef"), ("fish", "complete")]
+)
+def test_the_completion_script_can_be_shown_and_installed(url, tmp_path: Path, shell, script):
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1", "HOME": str(tmp_path)}
 
-    assert shown.returncode in {0, 1}
-    assert (shown.returncode == 1) == ("COMPREPLY" not in shown.stdout)
+    shown = start("--show-completion", shell, url=url, **named)
+    installed = start("--install-completion", shell, url=url, **named)
+
+    assert script in shown.stdout
+    assert installed.returncode == 0
+    written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    assert any(script in text for text in written)
 
 
 def test_completion_offers_nothing_when_aurora_is_away_and_does_not_fail(monkeypatch):

@@ -11,12 +11,13 @@ from aurora.db.tables import attempts as attempt_rows
 from aurora.db.tables import deployment_events, deployment_logs
 from aurora.db.tables import deployments as rows
 from aurora.db.types import UtcDateTime
-from aurora.domain.deployment import AttemptState, DeploymentStatus
+from aurora.domain.deployment import AttemptState, DeploymentStatus, EndReason
 from aurora.domain.offer import PriceKind
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, DeploymentView
 
 _ENDED = (DeploymentStatus.TERMINATED.value, DeploymentStatus.FAILED.value)
 _LIVE = tuple(state.value for state in AttemptState if state is not AttemptState.ENDED)
+_LIMITS = (EndReason.DURATION_REACHED.value, EndReason.BUDGET_REACHED.value)
 _RECONCILED = (
     "status", "phase", "reason", "end_reason", "provider", "attempt", "cost_usd", "running_at",
     "ended_at", "warned_at", "running_s",
@@ -169,11 +170,12 @@ async def settle(
     commanded = or_(rows.c.wanted != loaded.wanted, extended)
     values["due_at"] = None if deployment.status.ended else case((commanded, now), else_=due_at)
     values["warned_at"] = case((extended, None), else_=literal(deployment.warned_at, UtcDateTime))
+    query = update(rows).where(rows.c.id == deployment.id, rows.c.claim == loaded.claim)
+    if deployment.end_reason in _LIMITS and loaded.end_reason is None:
+        # The limit that this step found reached may have been raised meanwhile: then nothing of it stands.
+        query = query.where(rows.c.allowed_s == loaded.allowed_s)
     written = await connection.execute(
-        update(rows)
-        .where(rows.c.id == deployment.id, rows.c.claim == loaded.claim)
-        .values(**values, claim=None, claimed_until=None)
-        .returning(rows.c.id)
+        query.values(**values, claim=None, claimed_until=None).returning(rows.c.id)
     )
     return written.first() is not None
 

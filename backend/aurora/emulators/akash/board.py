@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
-from typing import Any
 
 from aurora.emulators import seed_files
 from aurora.emulators.akash.address import address
-from aurora.emulators.akash.chain import BLOCKS_PER_MONTH, MICRO, amount, uact_per_block
+from aurora.emulators.akash.chain import BLOCKS_PER_MONTH, MICRO, uact_per_block
 from aurora.emulators.akash.estate import Estate
 from aurora.emulators.akash.provider import GpuKind, Provider, Rig
 from aurora.emulators.akash.reading import stamp
@@ -92,10 +91,13 @@ class Board:
         kinds = sorted(
             {one.rig.kind for one in owned}, key=lambda kind: (kind.model, kind.ram, kind.interface)
         )
-        rows = [self._price(kind, [o for o in owned if o.rig.kind == kind], now, debug) for kind in kinds]
+        rows = [
+            self._price(kind, [o for o in owned if o.rig.kind == kind], now=now, debug=debug)
+            for kind in kinds
+        ]
         return {"availability": _availability(owned), "models": rows}
 
-    def _price(self, kind: GpuKind, owned: Sequence[Owned], now: datetime, debug: bool) -> Json:  # noqa: FBT001
+    def _price(self, kind: GpuKind, owned: Sequence[Owned], *, now: datetime, debug: bool) -> Json:
         bids = [one for one in owned if one.rig.usd is not None]
         free = sum(1 for one in owned if one.free)
         providers: Json = {"total": len(owned), "available": free}
@@ -198,7 +200,7 @@ def _bot_order(one: Owned, *, dseq: str) -> Json:
     gpu = {"vendor": kind.vendor, "model": kind.model, "ram": kind.ram, "interface": kind.sdl_interface}
     key = f"vendor/{kind.vendor}/model/{kind.model}/ram/{kind.ram}/interface/{kind.sdl_interface}"
     small = {"quantity": {"val": str(_BOT_BYTES)}}
-    resources: dict[str, Any] = {
+    resources: Json = {
         "id": 1,
         "cpu": {"units": {"val": str(_BOT_CPU)}},
         "memory": small,
@@ -207,7 +209,7 @@ def _bot_order(one: Owned, *, dseq: str) -> Json:
         "endpoints": [{}],
     }
     bid_id = {"owner": owner, "dseq": dseq, "gseq": 1, "oseq": 1, "provider": one.provider.owner}
-    price = amount(uact_per_block(one.rig.usd or Decimal(0))).rstrip("0").rstrip(".")
+    price = str(uact_per_block(one.rig.usd or Decimal(0)))
     return {
         "deployment": {
             "owner": owner,

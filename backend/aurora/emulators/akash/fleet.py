@@ -14,11 +14,12 @@ from aurora.emulators.akash.provider import Capacity, GpuKind, Provider, Rig, Si
 SIZE = 72
 _GIB = 1 << 30
 _TIB = 1 << 40
-_CENT = Decimal("0.000001")
+_PLACES = Decimal("0.000001")
 # Tenants ask for these by name; each of the regions has two sound providers with free cards of every one of them.
 _WANTED_MODELS = frozenset({"a100", "h100", "rtx4090", "t4", "l40s", "rtxa6000", "v100", "rtx3090"})
 _WANTED_REGIONS = ("us-west", "us-east", "eu-central")
 _SOUND_PER_REGION = 4
+_SOUND_SPREAD = 0.3  # sound providers ask for little more than the list price: an H100 with its usual parts stays below $3
 _WORDS = ("Aurum", "Basalt", "Cobalt", "Dune", "Ember", "Fjord", "Granite", "Harbor", "Iris", "Juniper")
 
 
@@ -124,7 +125,8 @@ def _sound_owners(shells: Sequence[Provider], rng: random.Random) -> list[Provid
 def _rig(model: Model, rng: random.Random, *, sound: bool) -> Rig:
     cards = model.cards * rng.choice((1, 1, 2)) if sound else rng.randint(1, model.cards)
     busy = rng.randint(0, cards // 2 if sound else cards)
-    usd = model.usd and (model.usd * Decimal(str(1 + model.spread * rng.random()))).quantize(_CENT)
+    above = model.spread * rng.random() * (_SOUND_SPREAD if sound else 1)
+    usd = model.usd and (model.usd * Decimal(str(1 + above))).quantize(_PLACES)
     return Rig(model.kind, cards, busy, usd)
 
 

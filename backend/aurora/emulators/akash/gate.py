@@ -102,7 +102,7 @@ class Gate:
 
     def _lease_reply(self, asked: Asked, found: re.Match[str]) -> Reply:
         held = self._lease(asked, found)
-        status = view.status(self._estate.network, held[0], held[1], asked.now) if held else None
+        status = view.status(self._estate.network, held[0], held[1], now=asked.now) if held else None
         if held is None or status is None:
             return _plain(404, "")
         if found["what"] == "status":
@@ -152,10 +152,24 @@ class Gate:
             return {"address": provider.owner}
         if path == "/version":
             return {"akash": {"version": "v2.0.1", "cosmosSdkVersion": "v0.53.4"}, "kube": {"major": "1"}}
-        stock, whole = self._estate.network.stock, provider.capacity
-        held, leases = stock.held(provider), provider.leases + stock.leases_of(provider.owner)
-        free_cards = sum(stock.free_cards(provider, rig) for rig in provider.rigs)
-        node = {
+        leases = provider.leases + self._estate.network.stock.leases_of(provider.owner)
+        nodes = {"nodes": [self._node(provider)], "storage": []}
+        return {
+            "cluster": {
+                "leases": leases,
+                "inventory": {"active": [], "pending": [], "available": nodes},
+            },
+            "bidengine": {"orders": 0},
+            "manifest": {"deployments": leases},
+            "cluster_public_hostname": provider.host,
+            "address": provider.owner,
+        }
+
+    def _node(self, provider: Provider) -> dict[str, object]:
+        """All the provider has, as if it were one machine."""
+        stock, whole, busy = self._estate.network.stock, provider.capacity, provider.busy
+        held = stock.held(provider)
+        return {
             "name": "node1",
             "allocatable": {
                 "cpu": whole.cpu,
@@ -164,19 +178,11 @@ class Gate:
                 "storage_ephemeral": whole.ephemeral,
             },
             "available": {
-                "cpu": whole.cpu - provider.busy.cpu - held.cpu,
-                "gpu": free_cards,
-                "memory": whole.memory - provider.busy.memory - held.memory,
-                "storage_ephemeral": whole.ephemeral - provider.busy.ephemeral - held.ephemeral,
+                "cpu": whole.cpu - busy.cpu - held.cpu,
+                "gpu": sum(stock.free_cards(provider, rig) for rig in provider.rigs),
+                "memory": whole.memory - busy.memory - held.memory,
+                "storage_ephemeral": whole.ephemeral - busy.ephemeral - held.ephemeral,
             },
-        }
-        inventory = {"active": [], "pending": [], "available": {"nodes": [node], "storage": []}}
-        return {
-            "cluster": {"leases": leases, "inventory": inventory},
-            "bidengine": {"orders": 0},
-            "manifest": {"deployments": leases},
-            "cluster_public_hostname": provider.host,
-            "address": provider.owner,
         }
 
 

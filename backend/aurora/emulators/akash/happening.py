@@ -54,7 +54,7 @@ class Happening:
         Without an id, the bad cases of auctions and manifests wait for the next deployments.
         """
         if event == "expire_tokens":
-            self._tokens.expire(now)
+            self._tokens.expire()
             return
         if event not in self._deeds:
             raise UnknownEvent(f"must be one of {', '.join([*self._deeds, 'expire_tokens'])}")

@@ -42,7 +42,7 @@ class Reading:
         network = self._estate.network
         row = self._row(one, modern=network.knobs.modern)
         for lease, lot in zip(row["leases"], [lot for lot in one.lots if lot.lease], strict=True):
-            lease["status"] = view.status(network, one, lot, call.now)
+            lease["status"] = view.status(network, one, lot, now=call.now)
         if network.knobs.modern:
             row["name"] = one.name
             row["consoleSettings"] = {"sdl": one.sdl.text, "manifestVersion": one.hash}

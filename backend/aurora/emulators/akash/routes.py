@@ -47,6 +47,7 @@ def routes(desks: Desks) -> Sequence[Endpoint]:
     return [
         *_market(desks, guard),
         *_deployments(desks, guard),
+        *_leasing(desks, guard),
         *_account(desks, guard),
         *_keyless(desks, guard),
         *_chain(desks.lcd),
@@ -78,7 +79,7 @@ def _market(desks: Desks, guard: Guard) -> Sequence[Endpoint]:
 
 
 def _deployments(desks: Desks, guard: Guard) -> Sequence[Endpoint]:
-    reading, ordering, leasing, member = desks.reading, desks.ordering, desks.leasing, guard.member
+    reading, ordering, member = desks.reading, desks.ordering, guard.member
     here = f"/v1/deployments/{_DSEQ}"
     return [
         _route(
@@ -97,10 +98,16 @@ def _deployments(desks: Desks, guard: Guard) -> Sequence[Endpoint]:
         _route(f"DELETE {here}", "terminate", member(reading.close)),
         _route("GET /v1/deployment-names", "names", member(reading.names), empty=_NO_ROWS),
         _route("GET /v1/activities/{id}", "activity", member(reading.activity)),
+    ]
+
+
+def _leasing(desks: Desks, guard: Guard) -> Sequence[Endpoint]:
+    leasing, member = desks.leasing, guard.member
+    return [
         _route("GET /v1/bids", "quote", member(leasing.bids), required=("bid",), empty=_NO_ROWS),
         _route(f"GET /v1/bids/{_DSEQ}", "quote", member(leasing.bids), required=("bid",), empty=_NO_ROWS),
         _route("POST /v1/leases", "lease", member(leasing.lease), required=("deployment", "leases")),
-        _route("POST /v1/deposit-deployment", "deposit", member(ordering.deposit)),
+        _route("POST /v1/deposit-deployment", "deposit", member(desks.ordering.deposit)),
         _route("POST /v1/create-jwt-token", "token", member(desks.tokens.create), required=("token",)),
         _route(
             "GET /v1/addresses/{address}/deployments/{skip}/{limit}",

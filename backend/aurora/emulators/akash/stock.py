@@ -38,7 +38,7 @@ class Hold:
 class Stock:
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = {provider.owner: provider for provider in providers}
-        self._holds: dict[tuple[str, object], Hold] = {}
+        self._holds: dict[str, dict[object, Hold]] = {}  # provider -> lease -> what it holds
 
     @property
     def providers(self) -> Sequence[Provider]:
@@ -51,17 +51,17 @@ class Stock:
         return next((p for p in self._providers.values() if p.host == host), None)
 
     def take(self, owner: str, lease: object, choices: Sequence[Choice]) -> None:
-        self._holds[owner, lease] = _hold(choices)
+        self._holds.setdefault(owner, {})[lease] = _hold(choices)
 
     def give_back(self, owner: str, lease: object) -> None:
-        self._holds.pop((owner, lease), None)
+        self._holds.get(owner, {}).pop(lease, None)
 
     def leases_of(self, owner: str) -> int:
-        return sum(1 for held_by, _ in self._holds if held_by == owner)
+        return len(self._holds.get(owner, ()))
 
     def held(self, provider: Provider) -> Hold:
         """What our leases hold of a provider."""
-        mine = [hold for (owner, _), hold in self._holds.items() if owner == provider.owner]
+        mine = self._holds.get(provider.owner, {}).values()
         cards: dict[GpuKind, int] = {}
         for hold in mine:
             for kind, count in hold.cards.items():

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -53,7 +53,7 @@ class Tokens:
         seed = hashlib.sha256(f"{estate.network.seed}:akash:key".encode()).digest()
         self._secret = int.from_bytes(seed)
         self._made = 0
-        self._expired_before: datetime | None = None
+        self._revoked = 0  # tokens up to this number count as expired
 
     def create(self, call: Call) -> Reply:
         data = asked.inner(guard.document(call))
@@ -69,20 +69,19 @@ class Tokens:
             "iat": issued,
             "nbf": issued,
             "exp": issued + ttl,
-            "jti": hashlib.sha256(f"{self._secret}:{self._made}".encode()).hexdigest()[:32],
+            "jti": f"{self._made:08x}-{self._estate.network.chain.transaction('token', self._made)[:24].lower()}",
             "leases": dict(leases),
         }
         return Reply({"data": {"token": self._signed(claims)}}, 201)
 
-    def expire(self, now: datetime) -> None:
+    def expire(self) -> None:
         """Let all tokens made until now be expired (control API)."""
-        self._expired_before = now
+        self._revoked = self._made
 
     def check(self, token: str, errand: Errand, now: datetime) -> None:
         """Raises TokenRefused unless the token is good for the errand."""
         claims = self._claims(token)
-        issued = datetime.fromtimestamp(claims["iat"], UTC)
-        revoked = self._expired_before is not None and issued <= self._expired_before
+        revoked = int(claims["jti"].partition("-")[0], 16) <= self._revoked
         if revoked or now.timestamp() >= claims["exp"]:
             raise TokenRefused(401, "JWT is expired")
         if claims["iss"] != self._estate.owner or not _allows(claims["leases"], errand):

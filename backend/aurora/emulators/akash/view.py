@@ -88,8 +88,6 @@ def group(one: Deployment, lot: Lot, *, hidden: bool = False) -> Json:
 
 
 def bid(one: Deployment, lot: Lot, found: Bid) -> Json:
-    provider, held = found.provider.owner, found.state in {"open", "active"}
-    funds = _coin("uakt", _BID_DEPOSIT if held else Decimal(0))
     row: Json = {
         "id": _lease_id(one, lot, found),
         "state": found.state,
@@ -105,20 +103,24 @@ def bid(one: Deployment, lot: Lot, found: Bid) -> Json:
     }
     if found.reclamation_s is not None:
         row["reclamation_window"] = f"{found.reclamation_s}s"
+    return {"bid": row, "escrow_account": _bid_escrow(one, lot, found)}
+
+
+def _bid_escrow(one: Deployment, lot: Lot, found: Bid) -> Json:
+    """The provider's deposit on its bid, which it has back when the bid is lost or closed."""
+    provider, held = found.provider.owner, found.state in {"open", "active"}
+    funds = _coin("uakt", _BID_DEPOSIT if held else Decimal(0))
     return {
-        "bid": row,
-        "escrow_account": {
-            "id": {"scope": "bid", "xid": f"{one.owner}/{one.id}/{lot.gseq}/1/{provider}"},
-            "state": {
-                "owner": provider,
-                "state": "open" if held else "closed",
-                "transferred": [_coin("uakt", Decimal(0))],
-                "settled_at": str(found.height),
-                "funds": [funds],
-                "deposits": [
-                    {"owner": provider, "height": str(found.height), "source": "balance", "balance": funds}
-                ],
-            },
+        "id": {"scope": "bid", "xid": f"{one.owner}/{one.id}/{lot.gseq}/1/{provider}"},
+        "state": {
+            "owner": provider,
+            "state": "open" if held else "closed",
+            "transferred": [_coin("uakt", Decimal(0))],
+            "settled_at": str(found.height),
+            "funds": [funds],
+            "deposits": [
+                {"owner": provider, "height": str(found.height), "source": "balance", "balance": funds}
+            ],
         },
     }
 
@@ -142,7 +144,7 @@ def payment(one: Deployment, lot: Lot, found: Lease) -> Json:
     }
 
 
-def status(network: Network, one: Deployment, lot: Lot, now: datetime) -> Json | None:
+def status(network: Network, one: Deployment, lot: Lot, *, now: datetime) -> Json | None:
     """What the provider says of a lease; None if it says nothing: unreachable, closed, or without a manifest."""
     found = lot.lease
     if found is None or not found.living or found.containers is None:
@@ -153,7 +155,9 @@ def status(network: Network, one: Deployment, lot: Lot, now: datetime) -> Json |
     up = found.containers.up(now)
     ports = {run.service: _forwarded(one, found, run.service) for run in runs}
     return {
-        "services": {run.service: _service(one, found, run.service, (run.count, up)) for run in runs},
+        "services": {
+            run.service: _service(one, found, run.service, replicas=(run.count, up)) for run in runs
+        },
         "forwarded_ports": {service: rows for service, rows in ports.items() if rows},
         "ips": None,
     }
@@ -165,7 +169,7 @@ def pod(one: Deployment, service: str) -> str:
     return f"{service}-{digest[:10]}-{digest[10:15]}"
 
 
-def _service(one: Deployment, found: Lease, service: str, replicas: tuple[int, bool]) -> Json:
+def _service(one: Deployment, found: Lease, service: str, *, replicas: tuple[int, bool]) -> Json:
     total, up = replicas
     ready = total if up else 0
     name = hashlib.sha256(f"{one.dseq}:{service}".encode()).hexdigest()[:26]

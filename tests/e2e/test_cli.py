@@ -1,0 +1,176 @@
+"""The command line against real processes: the day of somebody who needs a GPU, from the terminal."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.stack import ROOT, Stack, plain_environment, stack
+
+ROUTE = ("route", "--workload", "llm_inference", "--gpu", "a100", "--region", "us-west", "--duration", "2h")
+WIDTH = 100
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async with stack(tmp_path_factory.mktemp("cli"), VASTAI_RATE_LIMIT="6000") as made:
+        await made.boot()
+        yield made
+
+
+async def begin(running: Stack, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
+    own = {"AURORA_URL": running.url, "COLUMNS": str(WIDTH), **settings}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "aurora",
+        *arguments,
+        cwd=ROOT,
+        env={**plain_environment(), **own},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def aurora(running: Stack, *arguments: str, **settings: str) -> Done:
+    process = await begin(running, *arguments, **settings)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return Done(process.returncode or 0, out.decode(), err.decode())
+
+
+async def test_a_gpu_is_found_rented_looked_at_explained_and_given_back(running):
+    offers = await aurora(running, "offers", "--gpu", "a100", "--region", "us-west", "--limit", "3")
+    assert offers.code == 0, offers.err
+    assert "vastai:" in offers.out
+
+    rented = await aurora(running, *ROUTE, "--wait", "60s", "--json")
+    assert rented.code == 0, rented.out + rented.err
+    assert rented.json["status"] == "running"
+    name = rented.json["deployment_id"]
+
+    shown = await aurora(running, "status", name)
+    assert "running" in shown.out
+    assert "of 2 h" in shown.out
+    await _follow_for_a_moment(running, name)
+    told = await aurora(running, "why", name)
+    for heading in ("What was asked", "Who was eliminated", "The ranking", "What happened", "What it cost"):
+        assert heading in told.out
+    assert name in (await aurora(running, "costs")).out
+    assert "CLOSED" in (await aurora(running, "breakers")).out
+
+    longer = await aurora(running, "extend", name, "1h", "--json")
+    assert longer.json["allowed_seconds"] == 3 * 3600
+    ended = await aurora(running, "terminate", name, "--wait")
+    assert ended.code == 0, ended.err
+    assert "terminated" in ended.out
+    archived = await aurora(running, "logs", name, "--follow", "--tail", "5")
+    assert archived.code == 0
+    assert archived.out.strip()
+    assert all(one["state"] == "destroyed" for one in await running.ledger())
+    for done in (offers, shown, told, ended):
+        assert max(len(line) for line in done.out.splitlines()) <= WIDTH
+
+
+async def _follow_for_a_moment(running: Stack, name: str) -> None:
+    """Lines come; Ctrl-C ends the reading and nothing else."""
+    process = await begin(running, "logs", name, "--follow", "--tail", "3")
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), 30)
+    process.send_signal(2)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert line.strip()
+    assert process.returncode == 130
+    assert f"aurora terminate {name}" in err.decode()
+    assert (await running.get(f"/deployments/{name}"))["status"] == "running"
+
+
+async def test_every_command_that_asks_answers_in_json_and_in_a_table(running):
+    commands = ("offers", "providers", "sync", "breakers", "health", "policies", "status", "costs")
+    for command in (*commands, "whatif --gpu a100 --region us-west"):
+        as_json = await aurora(running, *command.split(), "--json")
+        table = await aurora(running, *command.split())
+        assert (as_json.code, table.code) == (0, 0), (command, as_json.err, table.err)
+        assert isinstance(as_json.json, dict)
+        assert max(len(line) for line in table.out.splitlines()) <= WIDTH, command
+
+
+async def test_a_breaker_is_reset_and_errors_have_their_codes(running):
+    assert (await aurora(running, "breakers", "reset", "vastai")).code == 0
+    assert (await aurora(running, "status", "dep-aaaaaaaaaaaa")).code == 5
+    assert (await aurora(running, "why", "dec-aaaaaaaaaaaa")).code == 5
+    wrong = await aurora(running, "route", "--gpu", "no-such-gpu")
+    assert wrong.code == 2
+    assert "gpu_type" in wrong.err
+    assert (await aurora(running, "offers", AURORA_API_KEY="wrong")).code == 4
+    nothing = await aurora(running, *ROUTE, "--max-price", "0.01")
+    assert nothing.code == 6
+    assert "would give" in nothing.out
+
+
+async def test_a_log_is_followed_over_a_restart_of_aurora_without_gap_or_double(running):
+    rented = await aurora(running, *ROUTE, "--wait", "60s", "--json")
+    name = rented.json["deployment_id"]
+    following = await begin(running, "logs", name, "--follow", "--tail", "3")
+    assert following.stdout is not None
+    seen = [await asyncio.wait_for(following.stdout.readline(), 30)]
+    port = running.url.rpartition(":")[2]
+
+    assert running.aurora is not None
+    await running.aurora.kill()
+    await running.boot(PORT=port)
+    await aurora(running, "terminate", name, "--wait")
+    rest, _ = await asyncio.wait_for(following.communicate(), 60)
+
+    steps = [_step(line) for line in (*seen, *rest.splitlines()) if b"step=" in line]
+    assert steps == list(range(steps[0], steps[0] + len(steps)))
+
+
+def _step(line: bytes) -> int:
+    return int(line.partition(b"step=")[2].split()[0])
+
+
+async def test_the_doctor_finds_nothing_wrong_and_sees_who_holds_the_database(running):
+    done = await aurora(running, "doctor", "--env-file", "", "--json", **running.settings)
+
+    checks = {each["check"]: each for each in done.json["checks"]}
+    assert done.code == 0, done.out
+    assert checks["vastai key"]["state"] == "ok"
+    assert "$VASTAI_API_KEY" in checks["vastai key"]["by_hand"]
+    assert checks["Aurora's API"]["state"] == "ok"
+    assert running.aurora is not None
+    assert checks["database lock"]["found"].startswith(f"held by pid {running.aurora.process.pid}")
+
+
+async def test_the_doctor_says_that_live_mode_has_no_key(running, tmp_path: Path):
+    settings = {
+        "AURORA_MODE": "live",
+        "SECRET_KEY": "x" * 32,
+        "VASTAI_BASE_URL": running.url,
+        "AKASH_ENABLED": "false",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}",
+    }
+
+    done = await aurora(running, "doctor", "--env-file", "", **settings)
+
+    assert done.code == 9
+    assert "no key: set VASTAI_API_KEY" in done.out
+    assert "aurora migrate" in done.out
