@@ -51,13 +51,12 @@ def status() -> Iterator[tuple[Cell, ...]]:
     yield cells(
         op,
         ("404 spoken", "empty_list"),
-        under="failed",
-        after="failed",
+        under="lost",
+        after="running",
         attempts=1,
         creates=1,
         living=1,
-        lies=True,
-        why="Told twice that it is gone, Aurora believes it; the sweep sees it alive, ends it and counts its cost.",
+        why="Told twice that it is gone while the list still shows it, Aurora believes neither: lost, and found again.",
     )
     yield cells(
         op,

@@ -305,7 +305,10 @@ def cost_page(deployment: Json) -> Page:
             rows,
             indent=2,
         ),
-        Line(f"In all {total}; ran {lasting(deployment['running_seconds'])}.", indent=2),
+        Line(
+            f"In all {total}; ran {lasting(deployment['running_seconds'])}, up to Aurora's last look.",
+            indent=2,
+        ),
     ]
 
 

@@ -47,7 +47,7 @@ def deployment_page(deployment: Json) -> Page:
         ("Status", _status(_phased(deployment), deployment.get("detail") or deployment.get("reason"))),
         ("Workload", workload_words(deployment)),
         ("Where", _where(deployment)),
-        *_endpoints(deployment.get("endpoints") or ()),
+        *_endpoints(() if deployment["status"] in ENDED else deployment.get("endpoints") or ()),
         ("Price", price_words(deployment.get("prices"))),
         ("Cost", _cost(deployment)),
         ("Time", _time(deployment)),
@@ -212,10 +212,9 @@ def _steps(*steps: tuple[str, str]) -> list[Block]:
 
 
 def _no_capacity_page(answer: Json) -> Page:
-    eliminated = ", ".join(f"{reason} {number(count)}" for reason, count in answer["eliminated"].items())
     page: list[Block] = [
-        Line(str(answer["reason"] or answer["rationale"]), style="yellow"),
-        Facts([("Eliminated", eliminated or "nothing: no offers are loaded"), *_emulated(answer)]),
+        Line(without_relaxations(str(answer["reason"] or answer["rationale"])), style="yellow"),
+        Facts(_emulated(answer)),
     ]
     if answer["relaxations"]:
         page += [BLANK, heading("What would help, nearest first")]
@@ -224,6 +223,11 @@ def _no_capacity_page(answer: Json) -> Page:
     if answer["decision_id"]:
         steps.insert(0, (f"aurora why {answer['decision_id']}", "the whole decision"))
     return [*page, *_steps(*steps)]
+
+
+def without_relaxations(reason: str) -> str:
+    """The nearest relaxations are listed by themselves."""
+    return reason.partition(" Nearest: ")[0]
 
 
 _LIST = (

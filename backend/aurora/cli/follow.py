@@ -77,7 +77,11 @@ class Follower:
         self._timestamps = timestamps
         self._pace = pace or FollowPace()
         self._shown: deque[str] = deque(maxlen=REMEMBERED)
-        self._patience = Patience(limit_s=300.0, monotonic=self._pace.monotonic)
+        self._patience = Patience(
+            limit_s=300.0,
+            passing=(ExitCode.UNREACHABLE, ExitCode.CHECK_FAILED),
+            monotonic=self._pace.monotonic,
+        )
         self._told_waiting = False
         self._began = False
         """A line has been shown: what follows is not shortened to the tail that was asked for."""
@@ -168,8 +172,6 @@ class Follower:
                 note(f"{self._deployment}: nothing runs yet; its log follows when it does")
             self._told_waiting = True
             return self._pace.instance_s
-        if exc.code not in {ExitCode.UNREACHABLE, ExitCode.CHECK_FAILED}:
-            raise exc
         return self._patience.failed(exc)
 
     def _look(self) -> Json:

@@ -7,7 +7,7 @@ _TONES = {
     "green": ("running", "healthy", "ok", "closed", "ready", "yes"),
     "yellow": (
         "pending", "provisioning", "terminating", "lost", "degraded", "half_open", "partial", "suspicious",
-        "warn", "unhealthy?",
+        "warn",
     ),
     "red": ("failed", "unavailable", "open", "unhealthy", "fail", "no", "no_capacity"),
     "dim": ("terminated", "disabled", "skip"),

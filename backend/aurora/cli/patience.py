@@ -1,9 +1,9 @@
 """Bearing an Aurora that is away for a while: a restart must not end a wait."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from aurora.cli.exits import CliError
+from aurora.cli.exits import CliError, ExitCode
 
 
 class Patience:
@@ -15,11 +15,13 @@ class Patience:
         limit_s: float = 60.0,
         first_s: float = 0.5,
         longest_s: float = 10.0,
+        passing: Collection[ExitCode] = (ExitCode.UNREACHABLE,),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit_s = limit_s
         self._first_s = first_s
         self._longest_s = longest_s
+        self._passing = passing
         self._monotonic = monotonic
         self._since: float | None = None
         self._pauses = self._growing()
@@ -30,7 +32,9 @@ class Patience:
         self._pauses = self._growing()
 
     def failed(self, exc: CliError) -> float:
-        """Seconds to wait before the next try. Raises the error when it has lasted too long."""
+        """Seconds to wait before the next try. Raises an error that does not pass, or has lasted too long."""
+        if exc.code not in self._passing:
+            raise exc
         now = self._monotonic()
         self._since = now if self._since is None else self._since
         if now - self._since >= self._limit_s:

@@ -18,7 +18,6 @@ from aurora.telemetry.logging import LogPolicy, configure
 from aurora.telemetry.redaction import Redactor
 from aurora.worker.loops import work
 
-
 _BACKLOG = 2048
 
 

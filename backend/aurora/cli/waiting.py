@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aurora.cli.client import Answer, Client, Json
-from aurora.cli.exits import Unreachable
+from aurora.cli.exits import CliError
 from aurora.cli.patience import Patience
 
 ENDED = frozenset({"terminated", "failed"})
@@ -46,7 +46,7 @@ class Waiter:
         while True:
             try:
                 answer = self._client.get(f"/deployments/{deployment_id}")
-            except Unreachable as exc:
+            except CliError as exc:
                 pace.sleep(patience.failed(exc))
                 continue
             patience.worked()

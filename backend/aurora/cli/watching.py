@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aurora.cli.client import Answer, Json
-from aurora.cli.exits import Unreachable, note
+from aurora.cli.exits import CliError, note
 from aurora.cli.pages import BLANK, Page
 from aurora.cli.patience import Patience
 from aurora.cli.session import Session
@@ -44,7 +44,7 @@ def _look_on(watched: Watched, show: Callable[[Answer], None], sleep: Callable[[
     while True:
         try:
             answer = watched.look()
-        except Unreachable as exc:
+        except CliError as exc:
             pause = patience.failed(exc)
             if not away:
                 note(f"{exc.what}; still trying")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from aurora.cli.client import Json
+from aurora.cli.deployment_pages import without_relaxations
 from aurora.cli.figures import NOTHING, number, plural, priced, usd
 from aurora.cli.pages import BLANK, Block, Cell, Column, Facts, Grid, Line, Page, Styled, heading
 from aurora.cli.problems import OPTIONS
@@ -44,7 +45,7 @@ _COLUMNS = (
 
 def _baseline(baseline: Json) -> list[tuple[str, Cell]]:
     if baseline["chosen"] is None:
-        return [("Best", Styled("none", "yellow")), ("Why", str(baseline["rationale"]))]
+        return [("Best", Styled("none", "yellow")), ("Why", without_relaxations(str(baseline["rationale"])))]
     price = priced(baseline["price_usd_per_hour"], f"per hour, {baseline['price_kind']}")
     return [
         ("Best", f"{baseline['chosen']}: {price}, {number(baseline['estimated_latency_ms'])} ms"),

@@ -84,6 +84,7 @@ class ProviderDesk:
         self._policy = policy or DeskPolicy()
         self._g_scores = g_scores
         self._refusals: dict[str, _Refusal] = {}
+        self._failed_checks: dict[str, str] = {}
         self._incidents: tuple[Incident, ...] | None = None
         self._log = structlog.get_logger("aurora.provider_desk")
 
@@ -146,6 +147,10 @@ class ProviderDesk:
         """
         provider = self._registry.get(name)
         result = await provider_check.check(provider, force=force, clock=self._clock)
+        if result.ok is False:
+            self._failed_checks[name] = result.code or "failed"
+        elif result.ok:
+            self._failed_checks.pop(name, None)
         if force:
             self._log.info("provider_check_forced", provider=name, actor=caller.actor if caller else None)
         return {
@@ -271,6 +276,7 @@ class ProviderDesk:
             stale_after_s=stale_after(self._policy.max_ttl_s, self._policy.sync_intervals.get(entry.name)),
             disabled=(entry.reason or "disabled") if disabled else None,
             refused=self._refused(entry.name, view),
+            check_failed=self._failed_checks.get(entry.name),
         )
         return Seen(entry.name, judge(evidence), view, state)
 

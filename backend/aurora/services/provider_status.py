@@ -31,6 +31,8 @@ class Evidence:
     """Why it is switched off."""
     refused: str | None = None
     """Why it could not be started (a refused credential at the first call)."""
+    check_failed: str | None = None
+    """What the last direct question came to, when it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,10 @@ def _paused(evidence: Evidence) -> str | None:
     return f"paused until {longest.until:%Y-%m-%dT%H:%M:%SZ} ({longest.reason})"
 
 
+def _check_failed(evidence: Evidence) -> str | None:
+    return None if evidence.check_failed is None else f"the last check failed: {evidence.check_failed}"
+
+
 def _stale(evidence: Evidence) -> str | None:
     age, limit = evidence.data_age_s, evidence.stale_after_s
     if age is None or limit is None or age <= limit:
@@ -143,5 +149,8 @@ def _stale(evidence: Evidence) -> str | None:
 
 _LEVELS: tuple[tuple[ProviderStatus, tuple[Check, ...]], ...] = (
     (ProviderStatus.UNAVAILABLE, (_circuit_open, _not_started, _credential_refused, _mostly_failing)),
-    (ProviderStatus.DEGRADED, (_circuit_half_open, _often_failing, _right_missing, _paused, _stale)),
+    (
+        ProviderStatus.DEGRADED,
+        (_circuit_half_open, _often_failing, _check_failed, _right_missing, _paused, _stale),
+    ),
 )

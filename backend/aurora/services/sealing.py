@@ -54,5 +54,5 @@ def own_secret(path: Path) -> str:
         # Of two first starts one wins, and nobody ever reads half a key.
         with suppress(FileExistsError):
             os.link(written, path)
-        os.unlink(written)
+        Path(written).unlink()
     return path.read_text().strip()

@@ -14,6 +14,8 @@ from aurora.services.sync_schedule import SyncSchedule
 from aurora.telemetry.loop_lag import watch_loop
 
 _TICK_S = 2.0
+_CHECK_S = 20.0
+"""A fault shows within a minute, also where nothing else is asked: this and one time-out of 30 s."""
 _EMULATOR_S = 30.0
 _UNKNOWN_EMULATOR_S = 2.0
 
@@ -80,6 +82,9 @@ async def work(aurora: Aurora) -> None:
             every(_TICK_S, lambda: _look_after(aurora), name="health", clock=clock, report=report),
             name="health",
         )
+        group.create_task(
+            every(_CHECK_S, lambda: _check(aurora), name="check", clock=clock, report=report), name="check"
+        )
         if aurora.emulated:
             group.create_task(_follow(aurora), name="emulator")
 
@@ -89,6 +94,11 @@ async def _sweep(aurora: Aurora) -> None:
         await holds.drop_expired(connection, now=aurora.clock.now())
     if await aurora.sweep.run(aurora.markets.all()):
         aurora.reconciler.kick()
+
+
+async def _check(aurora: Aurora) -> None:
+    """One question to every market; what it comes to is on the health page."""
+    await asyncio.gather(*(aurora.desk.check(name) for name in aurora.registry.names()))
 
 
 async def _look_after(aurora: Aurora) -> None:

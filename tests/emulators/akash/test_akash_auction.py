@@ -1,4 +1,5 @@
 from decimal import Decimal
+from statistics import median
 
 import pytest
 
@@ -46,13 +47,16 @@ async def test_the_speed_of_states_shortens_the_auction(start):
 
 
 async def test_no_bid_is_above_what_was_offered(akash):
-    cheap, dear = await akash.deploy("rtx3090", amount=400), await akash.deploy("rtx3090", amount=10_000)
-    akash.clock.step(31)
+    dear = [Decimal(bid["price"]["amount"]) for bid in await akash.open_bids(await akash.deploy("rtx3090"))]
+    ceiling = int(median(dear))
 
-    low, high = await akash.bids(cheap), await akash.bids(dear)
+    low = [
+        Decimal(bid["price"]["amount"])
+        for bid in await akash.open_bids(await akash.deploy("rtx3090", amount=ceiling))
+    ]
 
-    assert 0 < len(low) < len(high)
-    assert all(Decimal(bid["price"]["amount"]) <= 400 for bid in low)
+    assert sorted(low) == sorted(amount for amount in dear if amount <= ceiling)
+    assert 0 < len(low) < len(dear)
 
 
 async def test_a_bid_names_the_model_it_is_for(akash):

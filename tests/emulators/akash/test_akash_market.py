@@ -116,7 +116,7 @@ async def test_providers_are_marked_and_have_every_field(akash):
 @pytest.mark.parametrize("model", ["a100", "h100", "rtx4090", "t4"])
 @pytest.mark.parametrize("region", WANTED)
 async def test_what_is_asked_for_by_name_is_to_be_had_in_every_wanted_region(akash, model, region):
-    answer = await akash.create(model, placement={"attributes": {"region": region}})
+    answer = await akash.create(model, amount=5000, placement={"attributes": {"region": region}})
     bids = await akash.open_bids(answer.data["dseq"])
     rows = {row["owner"]: row for row in await providers(akash)}
 

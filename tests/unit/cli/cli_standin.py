@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from typer import Typer
 from typer.testing import CliRunner
 
 from aurora.cli.main import app
@@ -172,3 +173,17 @@ def run(url: str, *arguments: str, width: int = 100, key: str = "", **environmen
 
 
 Aurora = Callable[..., Done]
+
+
+def commands() -> list[str]:
+    """Every command, as it is typed behind `aurora`."""
+    return [
+        f"{group.name} {name}" if isinstance(group.name, str) else name
+        for group in app.registered_groups
+        for name in _names(group.typer_instance)
+    ]
+
+
+def _names(group: Typer | None) -> list[str]:
+    assert group is not None
+    return [one.name or getattr(one.callback, "__name__", "") for one in group.registered_commands]

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from aurora.cli.client import Client
-from aurora.cli.exits import Unreachable
-from aurora.cli.waiting import Pace, Waiter, is_settled
+from aurora.cli.deployment_pages import deployment_page
+from aurora.cli.exits import CliError, Unreachable
+from aurora.cli.session import Session
+from aurora.cli.waiting import Pace, Waiter, is_ended, is_settled, progress_line
+from aurora.cli.watching import Watched, watch
 from tests.unit.cli.cli_answers import DEPLOYMENT, STATES, deployment, failed_over
 from tests.unit.cli.cli_standin import problem, serving
 
@@ -172,17 +175,44 @@ class Slow:
 def test_a_wait_looks_less_and_less_often_and_bears_an_aurora_that_restarts(standin):
     down = problem(503, "not_ready", "starting")
     provisioning = deployment(status="provisioning")
-    standin.on(f"GET {ONE}", provisioning, provisioning, *[provisioning] * 8, deployment())
+    standin.on(f"GET {ONE}", provisioning, down, down, *[provisioning] * 8, deployment())
     clock = Slow()
 
     with serving(standin) as url:
         found = Waiter(Client(url), pace=clock.pace()).until(DEPLOYMENT, is_settled, seconds=None)
 
     assert found.data["status"] == "running"
-    assert clock.slept[0] == 0.25
-    assert clock.slept == sorted(clock.slept)
+    assert clock.slept[:3] == [0.25, 0.0, 0.5]
+    assert clock.slept[3:] == sorted(clock.slept[3:])
     assert max(clock.slept) == 2.0
-    assert down.status == 503
+
+
+def test_a_wait_for_what_is_not_there_ends_at_once(standin):
+    with serving(standin) as url, pytest.raises(CliError, match="Not Found"):
+        Waiter(Client(url), pace=Slow().pace()).until(DEPLOYMENT, is_settled, seconds=None)
+
+
+def test_watching_tells_a_pipe_each_change_once_and_one_line_when_aurora_is_away(standin, capsys):
+    starting, down = (
+        deployment(status="provisioning", phase="starting"),
+        problem(503, "not_ready", "starting up"),
+    )
+    standin.on(f"GET {ONE}", starting, starting, down, down, deployment(), deployment(status="terminated"))
+    slept: list[float] = []
+
+    with serving(standin) as url:
+        client = Client(url)
+        watched = Watched(lambda: client.get(ONE), deployment_page, progress_line, is_ended)
+        watch(Session(as_json=False), watched, sleep=slept.append)
+
+    told = capsys.readouterr()
+    assert [line.partition(": ")[2] for line in told.out.splitlines()] == [
+        "provisioning (starting), attempt 1 on vastai",
+        "running, attempt 1 on vastai",
+        "terminated (running), attempt 1 on vastai",
+    ]
+    assert told.err == "starting up; still trying\n"
+    assert slept == [2.0, 2.0, 0.0, 0.5, 2.0]
 
 
 def test_a_wait_gives_up_when_aurora_stays_away():

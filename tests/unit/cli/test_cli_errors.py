@@ -5,9 +5,8 @@ import socket
 import pytest
 
 from aurora.cli.exits import MEANINGS
-from aurora.cli.main import app
 from tests.unit.cli.cli_answers import offers
-from tests.unit.cli.cli_standin import Reply, problem, run
+from tests.unit.cli.cli_standin import Reply, commands, problem, run
 
 
 @pytest.mark.parametrize(
@@ -133,8 +132,10 @@ def test_help_lists_the_exit_codes(aurora):
         assert f"{code.value} {meaning}" in said
 
 
-def test_every_command_explains_itself(aurora):
-    for command in app.registered_commands:
-        done = aurora((command.callback.__name__), "--help")
-        assert done.code == 0
-        assert "Usage:" in done.out
+@pytest.mark.parametrize("command", [*commands(), "breakers"])
+def test_every_command_explains_itself(aurora, command):
+    done = aurora(*command.split(), "--help", width=80)
+
+    assert done.code == 0
+    assert f"Usage: aurora {command}" in done.out
+    assert "--help" in done.out

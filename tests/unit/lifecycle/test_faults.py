@@ -7,6 +7,7 @@ import pytest
 from aurora.domain.errors import (
     CircuitBreakerOpen,
     CredentialRefused,
+    InstanceNotFound,
     InvalidProviderRequest,
     NoCapacity,
     NotSent,
@@ -299,6 +300,21 @@ async def test_a_vanished_instance_fails_only_after_a_second_look(database):
         failed = await world.until(deployment, "failed")
 
         assert failed.deployment.end_reason == "vanished"
+        assert fake.count(Operation.CREATE) == 1
+
+
+async def test_an_instance_that_the_list_still_shows_is_lost_not_vanished_whatever_its_status_says(database):
+    async with setting(database, offers=TWO) as stage:
+        world = await stage.boot()
+        fake = stage.providers["fake"]
+        deployment = await world.deploy()
+        await world.until(deployment, "running")
+        fake.script.fail_always(Operation.STATUS, InstanceNotFound("fake", "no such instance"))
+
+        await world.until(deployment, "lost")
+
+        fake.script.heal()
+        await world.until(deployment, "running")
         assert fake.count(Operation.CREATE) == 1
 
 

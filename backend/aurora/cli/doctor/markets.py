@@ -174,7 +174,7 @@ def clock_check(name: str, url: str, skew_s: float) -> Check:
         return fail("clock", found, then=then, by_hand=hand)
     if abs(skew_s) >= SKEW_WARN_S:
         return warn("clock", found, then=then, by_hand=hand)
-    return ok("clock", f"agrees with {name} to {abs(skew_s):.0f} s; {limits}", by_hand=hand)
+    return ok("clock", f"agrees with {name} to about {max(1, round(abs(skew_s)))} s; {limits}", by_hand=hand)
 
 
 def _advice(result: CheckResult, variable: str) -> str:

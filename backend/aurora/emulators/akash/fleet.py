@@ -34,12 +34,23 @@ class Model:
     cards: int
 
 
+@dataclass(frozen=True)
+class Maker:
+    """What providers are made from."""
+
+    rng: random.Random
+    seed: int
+    now: datetime
+    places: Sequence[Site]
+
+
 def build_fleet(*, seed: int, now: datetime) -> Sequence[Provider]:
     rng = random.Random(f"{seed}:akash:fleet")
-    shells = [_shell(number, rng=rng, seed=seed, now=now) for number in range(SIZE - 4)]
+    maker = Maker(rng, seed, now, _places())
+    shells = [_shell(number, maker) for number in range(SIZE - 4)]
     cards = _dealt(_models(), shells, rng)
     synthetic = [_furnished(shell, cards.get(shell.owner, ()), rng) for shell in shells]
-    return [*_captured(rng, now), *synthetic]
+    return [*_captured(maker), *synthetic]
 
 
 def _models() -> Iterator[Model]:
@@ -61,9 +72,9 @@ def _places() -> list[Site]:
     return [site for site, share in sites for _ in range(share)]
 
 
-def _shell(number: int, *, rng: random.Random, seed: int, now: datetime) -> Provider:
+def _shell(number: int, maker: Maker) -> Provider:
     """A provider without cards. The first of each wanted region are sound: online, audited, with a clean record."""
-    places = _places()
+    rng, places = maker.rng, maker.places
     sound = number < len(_WANTED_REGIONS) * _SOUND_PER_REGION
     macro = _WANTED_REGIONS[number % len(_WANTED_REGIONS)]
     site = rng.choice([p for p in places if p.macro == macro]) if sound else places[number * 11 % len(places)]
@@ -72,7 +83,7 @@ def _shell(number: int, *, rng: random.Random, seed: int, now: datetime) -> Prov
     host = f"provider.{word.lower()}{number}.{site.country_code.lower()}.akash.example"
     age = timedelta(days=rng.uniform(20, 900))
     return Provider(
-        owner=address(seed, "provider", number),
+        owner=address(maker.seed, "provider", number),
         host_uri=f"https://{host}:8443",
         site=site,
         organization=f"{word} Compute (synthetic)",
@@ -81,7 +92,7 @@ def _shell(number: int, *, rng: random.Random, seed: int, now: datetime) -> Prov
         audited=sound or rng.random() < 0.7,
         uptime=_uptime(rng, sound=sound, online=online),
         created_height=max(1, 28_768_155 - int(age.total_seconds() / 6)),
-        created_at=now - age,
+        created_at=maker.now - age,
         rigs=(),
         capacity=Capacity(0, 0, 0, 0),
         busy=Capacity(0, 0, 0, 0),
@@ -151,23 +162,23 @@ def _furnished(shell: Provider, rigs: Sequence[Rig], rng: random.Random) -> Prov
     return replace(shell, rigs=tuple(rigs), capacity=capacity, busy=busy)
 
 
-def _captured(rng: random.Random, now: datetime) -> Iterator[Provider]:
+def _captured(maker: Maker) -> Iterator[Provider]:
     """The owners of H100s in the captured prices, in places of our own choice."""
     row = seed_files.document("akash_gpu_prices_h100_2026-09-28.json.gz")["models"][0]
     kind = GpuKind(row["model"], row["ram"], row["interface"])
     bids = {one["provider"]["owner"]: one["bestBid"] for one in row["providersWithBestBid"]}
-    places = {site.city: site for site in _places()}
+    places = {site.city: site for site in maker.places}
     cities = ("Amsterdam", "Amsterdam", "Singapore", "Ashburn")
     for owned, city in zip(row["providerAvailability"]["providers"], cities, strict=True):
         shell = replace(
-            _shell(1, rng=rng, seed=0, now=now),
+            _shell(1, maker),
             owner=owned["owner"],
             host_uri=owned["hostUri"],
             site=places[city],
             organization="captured prices",
         )
         rig = _captured_rig(kind, owned, bids.get(owned["owner"]))
-        yield _furnished(shell, [rig], rng)
+        yield _furnished(shell, [rig], maker.rng)
 
 
 def _captured_rig(kind: GpuKind, owned: Mapping[str, Any], bid: Mapping[str, Any] | None) -> Rig:

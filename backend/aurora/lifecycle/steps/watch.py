@@ -24,7 +24,7 @@ async def watch(context: Context, work: Work, attempt: Attempt) -> None:
         seen = await context.sightings.see(provider, attempt)
     except InstanceNotFound:
         work.now = context.clock.now()
-        _absent(context, work, attempt, provider)
+        await _absent(context, work, attempt, provider)
         return
     except ProviderError as exc:
         work.now = context.clock.now()
@@ -141,14 +141,16 @@ def _unseen(context: Context, work: Work, attempt: Attempt, why: str, *, at_once
     work.again_in(context.policy.unreachable_poll if lost else context.policy.start_poll)
 
 
-def _absent(context: Context, work: Work, attempt: Attempt, provider: Provider) -> None:
-    """Absent once is a sighting, absent twice a fact."""
+async def _absent(context: Context, work: Work, attempt: Attempt, provider: Provider) -> None:
+    """Absent once is a sighting, absent twice a fact, unless the market's own list says otherwise."""
     if attempt.absent_at is None:
         work.change_attempt(attempt, absent_at=work.now)
         work.again_in(context.policy.absent_twice_s)
         return
     if (work.now - attempt.absent_at).total_seconds() < context.policy.absent_twice_s:
         work.again_in(context.policy.absent_twice_s)
+        return
+    if await _still_listed(context, work, attempt, provider):
         return
     attempt = bill(work, attempt, provider.billing, billing=False)
     had_run = attempt.running_at is not None
@@ -159,6 +161,24 @@ def _absent(context: Context, work: Work, attempt: Attempt, provider: Provider) 
         give_up(work, EndReason.VANISHED, text)
     else:
         fail_over(context, work, reason=text)
+
+
+async def _still_listed(context: Context, work: Work, attempt: Attempt, provider: Provider) -> bool:
+    """Two wrong answers must not end a deployment that runs: status and list have to agree that it is gone."""
+    if not provider.capabilities.list_own:
+        return False
+    try:
+        found = await context.sightings.find_named(provider, attempt.name)
+    except ProviderError as exc:
+        work.now = context.clock.now()
+        _unseen(context, work, attempt, f"gone by its status, and the list cannot be read: {exc.code}")
+        return True
+    work.now = context.clock.now()
+    if found is None:
+        return False
+    work.change_attempt(attempt, absent_at=None)
+    _unseen(context, work, attempt, f"{attempt.provider} lists it, but says that it is gone", at_once=True)
+    return True
 
 
 def _exited(work: Work, attempt: Attempt) -> None:

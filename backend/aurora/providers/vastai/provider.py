@@ -19,7 +19,7 @@ from aurora.providers.reading import GpuNames, Places
 from aurora.providers.request import Credential, Transport
 from aurora.providers.vastai import instances, parse
 from aurora.providers.vastai.base_url import BASE_URL
-from aurora.providers.vastai.client import CreateAnswer, VastClient
+from aurora.providers.vastai.client import CreateAnswer, InstancesPage, VastClient
 from aurora.providers.vastai.launch import create_body, offer_id, secrets_of
 from aurora.providers.vastai.limits import GPU_NAMES, ROWS_ASKED, SEARCH
 from aurora.providers.vastai.logs import VastLogs
@@ -275,8 +275,7 @@ class VastProvider:
         found: dict[str, Instance] = {}
         tokens: list[str | None] = [None]
         while True:
-            page = await self._guard.call(Operation.LIST, partial(self._client.instances, tokens[-1]))
-            sightings = [self._instance(row) for row in page.rows]
+            page, sightings = await self._guard.call(Operation.LIST, partial(self._page, tokens[-1]))
             found.update((each.external_id, each) for each in sightings)
             if page.next_token is None:
                 break
@@ -286,6 +285,11 @@ class VastProvider:
         if page.total is not None and len(found) < page.total:
             raise MalformedAnswer(self._name, f"{page.total} instances announced, {len(found)} listed")
         return tuple(found.values())
+
+    async def _page(self, token: str | None) -> tuple[InstancesPage, list[Instance]]:
+        """One page, read within the call: rows that cannot be read are the market's failure."""
+        page = await self._client.instances(token)
+        return page, [self._instance(row) for row in page.rows]
 
     def _instance(self, row: object) -> Instance:
         try:
