@@ -33,7 +33,7 @@ def main() -> None:
         for row in _rows(module):
             every.append(row)
             figures = ", ".join(f"{key} {value}" for key, value in row.items() if key not in _HIDDEN)
-            print(f"{row['name']}: {figures} (baseline: {row['baseline']}; {row['command']})", flush=True)
+            print(f"{row['name']}: {figures} (baseline: {row['baseline']}; {row['command']})", flush=True)  # noqa: T201 - a benchmark prints
     report = {
         "commit": _commit(),
         "machine": platform.machine(),

@@ -31,7 +31,7 @@ def _seconds(*arguments: str) -> float:
     taken = []
     for _ in range(8):
         started = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
         taken.append(time.perf_counter() - started)
     return median(taken[1:])
 

@@ -141,7 +141,9 @@ async def test_the_process_prints_one_line_when_ready_and_obeys_sigterm():
         env={**os.environ},
     )
     line = (await process.stdout.readline()).decode()
-    url = re.fullmatch(r"Emulators ready on (http://127\.0\.0\.1:\d+): vastai, akash \(limits relaxed\)\n", line)[1]
+    url = re.fullmatch(
+        r"Emulators ready on (http://127\.0\.0\.1:\d+): vastai, akash \(limits relaxed\)\n", line
+    )[1]
     async with aiohttp.ClientSession() as session, session.get(f"{url}/_emulator/health") as response:
         assert response.status == 200
     process.send_signal(signal.SIGTERM)
