@@ -27,3 +27,10 @@ def usd(value: Decimal | float | str) -> Decimal:
 def usd_up(value: Decimal) -> Decimal:
     """The amount rounded up to the kept scale: for ceilings and reservations."""
     return value.quantize(USD_STEP, rounding=ROUND_CEILING)
+
+
+def usd_text(value: Decimal) -> str:
+    """An amount for people: two decimals at least, six at most, no trailing zeros."""
+    text = f"{value:.6f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals:0<2}"

@@ -3,6 +3,7 @@
 from aurora.domain.deployment import AttemptState, DeploymentStatus, EndReason
 from aurora.domain.records import Attempt
 from aurora.lifecycle.context import Context
+from aurora.lifecycle.meter import running_seconds
 from aurora.lifecycle.steps.close import start_ending
 from aurora.lifecycle.steps.launch import launch
 from aurora.lifecycle.steps.settle import settle
@@ -68,5 +69,6 @@ def _conclude(work: Work) -> None:
     failed = reason in {one.value for one in _FAILURES}
     if work.deployment.status is not DeploymentStatus.TERMINATING and not failed:
         work.move(DeploymentStatus.TERMINATING, phase="destroying", reason=_why(work))
+    work.change(running_s=running_seconds(work))
     status = DeploymentStatus.FAILED if failed else DeploymentStatus.TERMINATED
     work.move(status, phase=status.value, reason=_why(work))

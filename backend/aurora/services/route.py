@@ -15,7 +15,7 @@ from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import Conflict, DatabaseUnavailable, NotFound
-from aurora.domain.money import usd_up
+from aurora.domain.money import usd_text, usd_up
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, RouteAnswer
 from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import Decision, RankedOffer
@@ -230,7 +230,9 @@ class RouteService:
     ) -> None:
         """Decision, deployment, attempt, hold, event and key in one transaction: all or nothing."""
         now = deployment.created_at
-        text = f"{attempt.offer_id} chosen at ${attempt.decided_usd_per_hour}/h ({attempt.price_kind})"
+        text = (
+            f"{attempt.offer_id} chosen at ${usd_text(attempt.decided_usd_per_hour)}/h ({attempt.price_kind})"
+        )
         event = DeploymentEvent(deployment.id, now, "intent", text, attempt=1, data={"name": attempt.name})
         try:
             async with self._parts.database.write() as connection:

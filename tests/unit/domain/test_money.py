@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora.domain.money import USD_STEP, usd, usd_up
+from aurora.domain.money import USD_STEP, usd, usd_text, usd_up
 
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=12)
 
@@ -47,3 +47,17 @@ def test_rounding_again_changes_nothing_and_never_moves_more_than_half_a_step(am
 @given(AMOUNTS)
 def test_a_reservation_is_rounded_up_by_less_than_a_step(amount):
     assert 0 <= usd_up(amount) - amount < USD_STEP
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("0.6609569200", "0.660957"),
+        ("1.25", "1.25"),
+        ("3", "3.00"),
+        ("0.5000000", "0.50"),
+        ("12.345", "12.345"),
+    ],
+)
+def test_an_amount_is_shown_with_two_to_six_decimals(amount, text):
+    assert usd_text(Decimal(amount)) == text

@@ -10,6 +10,7 @@ from aurora.domain.errors import (
     RateLimitExceeded,
 )
 from aurora.domain.instance import Created, LaunchSpec, Quote
+from aurora.domain.money import usd_text
 from aurora.domain.offer import PriceKind
 from aurora.domain.records import Attempt
 from aurora.lifecycle.context import Context
@@ -130,7 +131,7 @@ def _outcome(exc: ProviderError) -> str:
 
 def _too_dear(context: Context, work: Work, attempt: Attempt, quote: Quote) -> None:
     kind = PriceKind.FIRM if quote.firm else PriceKind.ESTIMATE
-    text = f"the price is now ${quote.usd_per_hour}/h ({kind}), over the ceiling of ${attempt.ceiling_usd_per_hour}/h"
+    text = f"the price is now ${usd_text(quote.usd_per_hour)}/h ({kind}), over the ceiling of ${usd_text(attempt.ceiling_usd_per_hour)}/h"
     work.event("price_above_ceiling", text, attempt=attempt.number)
     end_attempt(work, attempt, reason=EndReason.PRICE_ABOVE_CEILING, outcome="nocap", hold_s=0.0)
     fail_over(context, work, reason=text)

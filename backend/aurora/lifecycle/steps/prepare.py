@@ -2,6 +2,7 @@
 
 from aurora.domain.errors import NoCapacity, OfferGone, PaymentRequired, ProviderError
 from aurora.domain.instance import InstanceState
+from aurora.domain.money import usd_text
 from aurora.domain.records import Attempt
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.spec import launch_spec
@@ -36,7 +37,7 @@ async def prepare(context: Context, work: Work, attempt: Attempt, provider: Prov
     if seen.quoted_usd_per_hour is not None:
         changes["quoted_usd_per_hour"] = seen.quoted_usd_per_hour
         if attempt.quoted_usd_per_hour != seen.quoted_usd_per_hour:
-            text = f"agreed on ${seen.quoted_usd_per_hour}/h (decided on ${attempt.decided_usd_per_hour}/h)"
+            text = f"agreed on ${usd_text(seen.quoted_usd_per_hour)}/h (decided on ${usd_text(attempt.decided_usd_per_hour)}/h)"
             work.event("price_agreed", text, attempt=attempt.number)
     work.change_attempt(attempt, **changes)
     work.again_in(0.0 if seen.state is not InstanceState.PREPARING else context.policy.start_poll)

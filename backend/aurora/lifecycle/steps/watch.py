@@ -3,6 +3,7 @@
 from aurora.domain.deployment import AttemptState, DeploymentStatus, EndReason
 from aurora.domain.errors import InstanceNotFound, ProviderError
 from aurora.domain.instance import Instance, InstanceState
+from aurora.domain.money import usd_text
 from aurora.domain.records import Attempt
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.meter import bill, running_seconds
@@ -59,7 +60,9 @@ def _sighted(work: Work, attempt: Attempt, seen: Instance) -> Attempt:
     attempt = work.change_attempt(attempt, **changes)
     charged = attempt.charged_usd_per_hour
     if charged is not None and float(charged - attempt.ceiling_usd_per_hour) > _TOLERANCE_USD:
-        text = f"charged ${charged}/h, over the ceiling of ${attempt.ceiling_usd_per_hour}/h"
+        text = (
+            f"charged ${usd_text(charged)}/h, over the ceiling of ${usd_text(attempt.ceiling_usd_per_hour)}/h"
+        )
         work.event("price_above_ceiling", text, attempt=attempt.number)
         attempt = start_ending(work, attempt, reason=EndReason.PRICE_ABOVE_CEILING)
     return attempt
@@ -224,7 +227,8 @@ def _limits(work: Work, attempt: Attempt) -> None:
         start_ending(work, attempt, reason=EndReason.DURATION_REACHED)
     elif work.deployment.cost_usd >= deployment.max_total_cost:
         work.event(
-            "budget_reached", f"cost ${work.deployment.cost_usd} of at most ${deployment.max_total_cost}"
+            "budget_reached",
+            f"cost ${usd_text(work.deployment.cost_usd)} of at most ${usd_text(deployment.max_total_cost)}",
         )
         work.change(end_reason=EndReason.BUDGET_REACHED.value)
         start_ending(work, attempt, reason=EndReason.BUDGET_REACHED)
