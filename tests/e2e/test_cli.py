@@ -103,6 +103,32 @@ async def _follow_for_a_moment(running: Stack, name: str) -> None:
     assert (await running.get(f"/deployments/{name}"))["status"] == "running"
 
 
+async def test_both_markets_serve_one_day_of_work_side_by_side(running):
+    names = {}
+    for provider in ("vastai", "akash"):
+        rented = await aurora(running, *ROUTE, "--provider", provider, "--wait", "60s", "--json")
+        assert rented.code == 0, rented.out + rented.err
+        assert rented.json["provider"] == provider
+        names[provider] = rented.json["deployment_id"]
+
+    for provider, name in names.items():
+        told = await aurora(running, "why", name)
+        assert provider in told.out
+        assert "What it cost" in told.out
+        logged = await aurora(running, "logs", name, "--tail", "5")
+        assert logged.code == 0, logged.err
+        assert logged.out.strip()
+    costs = await aurora(running, "costs", "--json")
+    assert costs.code == 0
+    assert all(name in costs.out for name in names.values())
+
+    for provider, name in names.items():
+        ended = await aurora(running, "terminate", name, "--wait")
+        assert ended.code == 0, ended.err
+        assert await running.alive(provider) == []
+    assert all(one["deposit_locked_usd"] == 0 for one in await running.ledger("akash"))
+
+
 async def test_every_command_that_asks_answers_in_json_and_in_a_table(running):
     commands = ("offers", "providers", "sync", "breakers", "health", "policies", "status", "costs")
     for command in (*commands, "whatif --gpu a100 --region us-west"):
