@@ -154,7 +154,8 @@ def shown(view: DeploymentView) -> DeploymentView:
     """As a person should see it: a deployment that was told to end is terminating from that moment on."""
     deployment = view.deployment
     if deployment.wanted == "terminated" and not deployment.status.ended:
-        return replace(view, deployment=replace(deployment, status=DeploymentStatus.TERMINATING))
+        asked = replace(deployment, status=DeploymentStatus.TERMINATING, phase="destroying")
+        return replace(view, deployment=asked)
     return view
 
 
