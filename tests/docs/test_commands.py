@@ -24,6 +24,7 @@ PROMISES = {
     '"lost_response"': '"adopted"',
     '"start_failure"': '"fail_over"',
     '"code": 503, "count": 5': '"OPEN"',
+    '"bids_above_ceiling"': "bids only above the ceiling",
 }
 """What a block with these words must show somewhere in its answers."""
 LONGEST_S = 25.0

@@ -13,6 +13,8 @@ from aurora.domain.money import usd
 from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest, Weights, Workload, WorkloadType
+from aurora.providers.akash.prices import GpuPrice
+from aurora.providers.akash.pricing import disk_usd_gb_hour, hourly, most_per_block, shape_for
 from aurora.providers.fields import Fields
 from aurora.providers.vastai.parse import OfferReader, quoted
 from aurora.providers.vastai.pricing import Price
@@ -128,3 +130,15 @@ def test_the_price_example_is_what_the_adapter_computes() -> None:
 def test_a_name_that_is_no_gpu_stays_unknown() -> None:
     assert "`Stable Diffusion Compatible`" in read("providers.md")
     assert not GPUS.identify("Stable Diffusion Compatible").known
+
+
+def test_akashs_prices_are_computed_as_the_page_says() -> None:
+    page = section(read("providers.md"), "### Estimate, bid, charge")
+    lines = [Decimal(row[1]) for row in rows(page)]
+    card, _, all_in, disk, estimate = lines
+
+    assert GpuPrice(card).all_in(shape_for(80)) == all_in
+    assert 40 * disk_usd_gb_hour() == disk
+    assert all_in + disk == estimate
+    assert f"{hourly({'uact': Decimal('4262.041502')})}: nine places" in page
+    assert f"a ceiling of 3 USD/h is {most_per_block(Decimal(3))}" in page
