@@ -3,7 +3,11 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from aurora.db.tables import metadata
+from aurora.db import access_tables, replica_tables, tables
+from aurora.db.metadata import metadata
+
+TABLES = (tables, access_tables, replica_tables)
+"""Imported so that `metadata` knows them all."""
 
 
 def run(connection: Connection) -> None:

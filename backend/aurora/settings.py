@@ -5,7 +5,7 @@ Read only by bootstrap and the entry points; every other room gets small frozen 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -13,10 +13,11 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PROVIDERS = ("vastai", "akash")
+PROVIDERS = ("vastai", "akash", "ionet", "salad", "render", "aethir", "flux")
 """Markets with an adapter."""
 
 _COMMENT = re.compile(r"\s+#.*$")
+_ONLY_COMMENT = re.compile(r"\s*(#(\s.*)?)?")
 
 
 class Mode(StrEnum):
@@ -37,6 +38,11 @@ class SettingsError(Exception):
 def _without_comment(value: Any) -> Any:
     """`100  # requests per minute` is read as 100 (container env files do not strip comments)."""
     return _COMMENT.sub("", value).strip() if isinstance(value, str) else value
+
+
+def _is_empty(value: Any) -> bool:
+    """Nothing, or nothing but a comment: compose passes the rest of a line behind `NAME=` on as it stands."""
+    return isinstance(value, str) and _ONLY_COMMENT.fullmatch(value) is not None
 
 
 Number = Annotated[float, BeforeValidator(_without_comment), Field(gt=0, allow_inf_nan=False)]
@@ -64,8 +70,13 @@ class Settings(BaseSettings):
     emulator_url: Text = "http://127.0.0.1:9100"
     aurora_admin_key: SecretStr | None = None
     secret_key: SecretStr | None = None
+    secret_key_previous: SecretStr | None = None
     installation_id: Text | None = None
     alert_webhook_url: SecretStr | None = None
+    alert_webhook_secret: SecretStr | None = None
+    inbound_rate_limit: NumberOrZero = 12000
+    otel_exporter_otlp_endpoint: Text | None = None
+    drain_timeout: Number = 25
     config_dir: Text = "config"
 
     provider_circuit_breaker_threshold: Count = 5
@@ -102,13 +113,55 @@ class Settings(BaseSettings):
     akash_enabled: Flag = True
     akash_sync_interval: Number | None = None
 
+    ionet_api_key: SecretStr | None = None
+    ionet_base_url: Text | None = None
+    ionet_rate_limit: Number = 150
+    ionet_timeout: Number = 30
+    ionet_enabled: Flag = True
+    ionet_sync_interval: Number | None = None
+
+    salad_api_key: SecretStr | None = None
+    salad_base_url: Text | None = None
+    salad_organization: Text | None = None
+    salad_project: Text | None = None
+    salad_rate_limit: Number = 240
+    salad_timeout: Number = 30
+    salad_enabled: Flag = True
+    salad_sync_interval: Number | None = None
+
+    render_api_key: SecretStr | None = None
+    render_secret_key: SecretStr | None = None
+    render_base_url: Text | None = None
+    render_rate_limit: Number = 100
+    render_timeout: Number = 30
+    render_enabled: Flag = True
+    render_sync_interval: Number | None = None
+
+    aethir_api_key: SecretStr | None = None
+    aethir_base_url: Text | None = None
+    aethir_rate_limit: Number = 100
+    aethir_timeout: Number = 30
+    aethir_enabled: Flag = True
+    aethir_sync_interval: Number | None = None
+
+    flux_api_key: SecretStr | None = None
+    flux_base_url: Text | None = None
+    flux_rate_limit: Number = 100
+    flux_timeout: Number = 30
+    flux_enabled: Flag = True
+    flux_sync_interval: Number | None = None
+
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, values: Any) -> Any:
         """An empty variable means the default, as compose passes `${NAME:-}`; COMPAT_PORT= means off."""
         if not isinstance(values, dict):
             return values
-        return {key: value for key, value in values.items() if value != "" or key.lower() == "compat_port"}
+        return {
+            key: "" if _is_empty(value) else value
+            for key, value in values.items()
+            if not _is_empty(value) or key.lower() == "compat_port"
+        }
 
     @field_validator("compat_port", mode="before")
     @classmethod
@@ -159,7 +212,15 @@ class Settings(BaseSettings):
             suffix.upper(): getattr(self, f"{name}_{suffix}", None)
             for suffix in ("base_url", "rpc_url", "proxy_url")
         }
-        return ProviderSettings(urls={key: url for key, url in given.items() if url is not None}, **values)
+        names = {
+            suffix.upper(): getattr(self, f"{name}_{suffix}", None) for suffix in ("organization", "project")
+        }
+        return ProviderSettings(
+            urls={key: url for key, url in given.items() if url is not None},
+            secret_key=getattr(self, f"{name}_secret_key", None),
+            names={key: value for key, value in names.items() if value is not None},
+            **values,
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -180,6 +241,10 @@ class ProviderSettings:
     enabled: bool
     sync_interval: float | None
     """None: PROVIDER_SYNC_INTERVAL."""
+    secret_key: SecretStr | None = None
+    """The second half of a credential that signs (P_SECRET_KEY)."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Whose account it is, by the suffix of the setting (ORGANIZATION, PROJECT)."""
 
 
 def load_settings(env_file: str | Path | None = ".env", **overrides: Any) -> Settings:

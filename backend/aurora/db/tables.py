@@ -1,31 +1,22 @@
-"""Every table. Times are aware UTC, money is USD with nine decimals, ids are ours."""
+"""The market's and the deployments' tables. Times are aware UTC, money is USD with nine decimals, ids are ours."""
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
+from aurora.db.metadata import metadata
 from aurora.db.types import BigId, Money, UtcDateTime
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 installation = Table(
     "installation",
@@ -46,6 +37,7 @@ providers = Table(
     Column("last_error", Text),
     Column("completeness", Float),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("sync_fence", BigInteger, nullable=False, server_default="0"),
 )
 
 offers = Table(
@@ -132,6 +124,7 @@ sync_runs = Table(
     Column("changed", Integer, nullable=False, default=0),
     Column("gone", Integer, nullable=False, default=0),
     Column("rejected", JSON, nullable=False),
+    Column("unknown_gpus", Integer),
     Column("completeness", Float),
     Column("error", Text),
     Index(None, "provider", "started_at"),
@@ -144,6 +137,9 @@ tenants = Table(
     Column("home_region", String(16)),
     Column("limits", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("name", String(120)),
+    Column("updated_at", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
 )
 
 decisions = Table(
@@ -333,6 +329,7 @@ provider_health = Table(
     Column("breaker", String(16), nullable=False),
     Column("trips", Integer, nullable=False),
     Column("observed_at", UtcDateTime, nullable=False),
+    Column("first_seen_at", UtcDateTime),
 )
 
 provider_incidents = Table(
