@@ -1,14 +1,15 @@
 """The router's answer, with everything that is needed to explain and to repeat it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import overload
 
 from aurora.domain.offer import PriceKind
 from aurora.domain.request import ComputeRequest, Weights
-from aurora.routing.filters import Elimination
 from aurora.routing.fit import Fit
+from aurora.routing.sieve import Eliminations
 from aurora.routing.snapshot import Candidate
 
 RANKED = "ranked"
@@ -51,6 +52,45 @@ class RankedOffer:
         return self.fit.latency_ms
 
 
+Scored = tuple[float, int, Decimal, str, str, Fit]
+"""Score with its sign turned, the provider's place, price, provider, external id: in the order of their weight."""
+
+
+class Ranking(Sequence[RankedOffer]):
+    """Offers that met every limit, best first. Each is made when it is looked at: most never are."""
+
+    def __init__(self, scored: Sequence[Scored], terms: Callable[[Fit], Mapping[str, float]]) -> None:
+        """`scored`: in their final order; `terms`: the parts of a score."""
+        self._scored = scored
+        self._terms = terms
+        self._made: dict[int, RankedOffer] = {}
+
+    def __len__(self) -> int:
+        return len(self._scored)
+
+    @overload
+    def __getitem__(self, index: int) -> RankedOffer: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RankedOffer]: ...
+    def __getitem__(self, index: int | slice) -> RankedOffer | Sequence[RankedOffer]:
+        if isinstance(index, slice):
+            return tuple(self._one(place) for place in range(*index.indices(len(self))))
+        return self._one(range(len(self))[index])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(one.offer_id for one in self))
+
+    def _one(self, place: int) -> RankedOffer:
+        made = self._made.get(place)
+        if made is None:
+            negative, *_, fit = self._scored[place]
+            made = self._made[place] = RankedOffer(fit, -negative, self._terms(fit))
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One limit that would have to give."""
@@ -88,9 +128,9 @@ class Decision:
     """Every candidate is either ranked or eliminated: `counts` sums to `total`."""
 
     chosen: RankedOffer | None
-    ranked: tuple[RankedOffer, ...]
+    ranked: Ranking
     """Best first."""
-    eliminated: tuple[Elimination, ...]
+    eliminated: Eliminations
     counts: Mapping[str, int]
     """Eliminated offers by reason in the filters' order, and `ranked`."""
     total: int

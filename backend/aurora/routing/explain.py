@@ -1,12 +1,13 @@
 """Sentences for people: why this offer, or why none and what would change it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aurora.domain.offer import PriceKind
 from aurora.domain.region import GLOBAL
 from aurora.routing.decision import RANKED, RankedOffer, Relaxation
-from aurora.routing.filters import Elimination, Reason
+from aurora.routing.filters import Reason
 from aurora.routing.fit import Asked
+from aurora.routing.sieve import Eliminations
 
 NO_VIABLE_PROVIDERS = "No viable providers"
 
@@ -18,7 +19,7 @@ def rationale(
     ranked: Sequence[RankedOffer],
     *,
     counts: Mapping[str, int],
-    eliminated: Iterable[Elimination],
+    eliminated: Eliminations,
     relaxations: Sequence[Relaxation],
     asked: Asked,
 ) -> str:
@@ -61,7 +62,7 @@ def _field(ranked: Sequence[RankedOffer], counts: Mapping[str, int]) -> str:
 def _nothing_found(
     counts: Mapping[str, int],
     *,
-    eliminated: Iterable[Elimination],
+    eliminated: Eliminations,
     relaxations: Sequence[Relaxation],
     asked: Asked,
 ) -> str:
@@ -78,6 +79,5 @@ def _nothing_found(
     return f"{said}: {why}{f' ({states})' if states else ''}. {hint}"
 
 
-def _provider_states(eliminated: Iterable[Elimination]) -> str:
-    details = (entry.detail for entry in eliminated if entry.reason is Reason.PROVIDER)
-    return "; ".join(list(dict.fromkeys(details))[:_SHOWN])
+def _provider_states(eliminated: Eliminations) -> str:
+    return "; ".join(entry.detail for entry in eliminated.examples(Reason.PROVIDER, _SHOWN, repeat=False))

@@ -43,10 +43,15 @@ class Elimination(NamedTuple):
 
 def region(group: OfferGroup, asked: Asked) -> str | None:
     """An unknown place fits every region."""
-    wanted = asked.request.region
-    if wanted == GLOBAL or not group.regions or wanted in group.regions:
+    if not region_refuses(group, asked):
         return None
-    return f"in {' or '.join(sorted(group.regions))}, not in {wanted}"
+    return f"in {' or '.join(sorted(group.regions))}, not in {asked.request.region}"
+
+
+def region_refuses(group: OfferGroup, asked: Asked) -> bool:
+    """`region` without its sentence."""
+    wanted = asked.request.region
+    return not (wanted == GLOBAL or not group.regions or wanted in group.regions)
 
 
 def gpu(group: OfferGroup, asked: Asked) -> str | None:
@@ -114,7 +119,7 @@ def capacity(fit: Fit, asked: Asked) -> str | None:
 
 def capability(fit: Fit, asked: Asked) -> str | None:
     """What the workload needs and the provider, or this machine, cannot do."""
-    able, workload = fit.candidate.provider.abilities, asked.request.workload
+    able, workload = asked.state(fit.candidate).abilities, asked.request.workload
     name = fit.offer.provider
     if not able.deploy:
         return f"{name} can be read but not rented from through an API"
@@ -131,7 +136,7 @@ def spot(fit: Fit, asked: Asked) -> str | None:
 
 def provider(fit: Fit, asked: Asked) -> str | None:
     """The tenant's lists, the policy's hard limits, then what keeps a provider from creating anything now."""
-    name, state, request = fit.offer.provider, fit.candidate.provider, asked.request
+    name, state, request = fit.offer.provider, asked.state(fit.candidate), asked.request
     if name in request.exclude_providers:
         return f"{name} is excluded by the request"
     if request.providers and name not in request.providers:
@@ -211,7 +216,7 @@ def total_cost(fit: Fit, asked: Asked) -> Decimal:
 
 
 def _ports(fit: Fit, asked: Asked) -> str | None:
-    ports, able = asked.request.workload.ports, fit.candidate.provider.abilities
+    ports, able = asked.request.workload.ports, asked.state(fit.candidate).abilities
     if not ports:
         return None
     udp = sum(port.endswith("/udp") for port in ports)
@@ -229,7 +234,7 @@ def _disk(fit: Fit, asked: Asked) -> str | None:
         return f"{offer.disk_max_gb:g} GB of disk, {wanted:g} GB are asked for"
     if (
         wanted > offer.disk_included_gb
-        and not fit.candidate.provider.abilities.disk
+        and not asked.state(fit.candidate).abilities.disk
         and offer.disk_max_gb is None
     ):
         return f"{offer.provider} cannot add disk: {offer.disk_included_gb:g} GB, {wanted:g} GB are asked for"

@@ -1,25 +1,27 @@
 """How one candidate would meet one request: GPUs rented, money, distance, capacity taken."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
+from typing import NamedTuple
 
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest
-from aurora.routing.snapshot import Candidate, ProviderState
+from aurora.routing.snapshot import Candidate, OfferGroup, ProviderState
 
 DEFAULT_MAX_AGE_S = 900.0
 """Older offers are stale (requirements: OFFER_MAX_AGE)."""
 
 _SECONDS_PER_MINUTE = 60
 _WHOLE = Decimal(1)
+_REMEMBERED = 32
+"""Circumstances (GPU count, disk, origin) for which a group keeps what was worked out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """One candidate against one request."""
+class Fit(NamedTuple):
+    """One candidate against one request. (A tuple: there are thousands per decision.)"""
 
     candidate: Candidate
     gpus: int
@@ -31,6 +33,8 @@ class Fit:
     latency_ms: float
     capacity_needed: float
     """In the units of the candidate's `free` and `total`."""
+    price: float
+    """`effective_usd` as scores take it: turning a Decimal into a float costs more than the rest of a score."""
 
     @property
     def offer(self) -> Offer:
@@ -48,6 +52,16 @@ class Fit:
         return None if free is None else free / self.capacity_needed
 
 
+class Cost(NamedTuple):
+    """What one candidate costs for one size of request, wherever that comes from. See `Fit`."""
+
+    gpus: int
+    usd_per_hour: Decimal
+    effective_usd: Decimal
+    capacity_needed: float
+    price: float
+
+
 class Asked:
     """A request with the circumstances in which it is judged. Lives for one decision."""
 
@@ -59,8 +73,9 @@ class Asked:
         now: datetime,
         max_age_s: float = DEFAULT_MAX_AGE_S,
         rejects: Callable[[ProviderState], str | None] | None = None,
+        states: Mapping[str, ProviderState] | None = None,
     ) -> None:
-        """`rejects`: the policy's own hard limits on providers."""
+        """`rejects`: the policy's own hard limits on providers; `states`: newer ones than the candidates have."""
         self.request = request
         self.regions = regions
         self.now = now
@@ -71,11 +86,23 @@ class Asked:
         self._surcharge: dict[tuple[str, int], Decimal] = {}
         self._rejects = rejects
         self._rejected: dict[str, str | None] = {}
+        self._states = states or {}
 
     def with_request(self, request: ComputeRequest, *, max_age_s: float) -> "Asked":
         """The same circumstances for another request. (The only other policy that is ever tried has no limits.)"""
         rejects = self._rejects if request.policy == self.request.policy else None
-        return Asked(request, regions=self.regions, now=self.now, max_age_s=max_age_s, rejects=rejects)
+        return Asked(
+            request,
+            regions=self.regions,
+            now=self.now,
+            max_age_s=max_age_s,
+            rejects=rejects,
+            states=self._states,
+        )
+
+    def state(self, candidate: Candidate) -> ProviderState:
+        """The candidate's provider as it is now."""
+        return self._states.get(candidate.offer.provider, candidate.provider)
 
     def rejection(self, provider: ProviderState) -> str | None:
         """Why the policy has nothing to do with this provider now; None: it has not said so."""
@@ -85,8 +112,73 @@ class Asked:
             self._rejected[provider.name] = self._rejects(provider)
         return self._rejected[provider.name]
 
+    def fits(self, group: OfferGroup) -> Sequence[Fit]:
+        """What each candidate of the group would give and cost, in their order.
+
+        Most requests ask for the same few sizes: a group remembers what it came to, and a group that differs from
+        another in one capacity works out only that one anew.
+        """
+        key = self.circumstances(group)
+        known = group.known.get(key)
+        if known is None:
+            rtt, costs = self._rtt_to(group.regions), self.costs(group)
+            if group.like is None:
+                known = tuple(map(partial(self._fit, rtt=rtt), group.candidates, costs))
+            else:
+                changed = list(self.fits(group.like))
+                for place in group.changed:
+                    changed[place] = self._fit(group.candidates[place], costs[place], rtt=rtt)
+                known = tuple(changed)
+            _remember(group, key, known)
+        return known
+
+    def costs(self, group: OfferGroup) -> Sequence[Cost]:
+        """The part of the fits that does not depend on where the request comes from."""
+        if group.like is not None:
+            return self.costs(group.like)  # a hold changes what is free, never what it costs
+        key = self._size(group)
+        known = group.known.get(key)
+        if known is None:
+            known = tuple(map(self._cost, group.candidates))
+            _remember(group, key, known)
+        return known
+
+    def cheapest(self, group: OfferGroup) -> Decimal | None:
+        """The lowest `effective_usd` of the group; None for an empty one."""
+        key = ("cheapest", *self._size(group))
+        known = group.known.get(key)
+        if known is None:
+            known = (min((cost.effective_usd for cost in self.costs(group)), default=None),)
+            _remember(group, key, known)
+        found: Decimal | None = known[0]
+        return found
+
+    def circumstances(self, group: OfferGroup) -> Hashable:
+        """All of the request that `fit` looks at."""
+        return (self.request.latency_origin, *self._size(group))
+
+    def _size(self, group: OfferGroup) -> tuple[Hashable, ...]:
+        """All of the request that costs depend on."""
+        request = self.request
+        return (request.gpu_count, request.workload.disk_gb, self.seconds if group.timed else None)
+
     def fit(self, candidate: Candidate) -> Fit:
         """What the candidate would give and cost."""
+        return self._fit(candidate, self._cost(candidate), rtt=self._rtt_to(candidate.offer.regions))
+
+    def _fit(self, candidate: Candidate, cost: Cost, *, rtt: float) -> Fit:
+        own = candidate.latency_ms
+        return Fit(
+            candidate,
+            cost.gpus,
+            cost.usd_per_hour,
+            cost.effective_usd,
+            rtt + candidate.extra_latency_ms if own is None else own,
+            cost.capacity_needed,
+            cost.price,
+        )
+
+    def _cost(self, candidate: Candidate) -> Cost:
         offer, asked = candidate.offer, self.request.gpu_count
         cut = candidate.provider.abilities.custom_sizes and offer.gpu_count != asked
         gpus = asked if cut else offer.gpu_count
@@ -95,13 +187,11 @@ class Asked:
             usd_per_hour += offer.price_per_hour * (asked - offer.gpu_count) / offer.gpu_count
         effective = usd_per_hour / min(asked, gpus)
         surcharge = self.surcharge(candidate.provider, offer.min_rental_minutes)
-        return Fit(
-            candidate=candidate,
-            gpus=gpus,
-            usd_per_hour=usd_per_hour,
-            effective_usd=effective if surcharge is _WHOLE else effective * surcharge,
-            latency_ms=self._latency(candidate),
-            capacity_needed=candidate.launch_size * asked / offer.gpu_count if cut else candidate.launch_size,
+        if surcharge is not _WHOLE:
+            effective *= surcharge
+        size = candidate.launch_size
+        return Cost(
+            gpus, usd_per_hour, effective, size * asked / offer.gpu_count if cut else size, float(effective)
         )
 
     def surcharge(self, provider: ProviderState, min_rental_minutes: int) -> Decimal:
@@ -124,11 +214,14 @@ class Asked:
             billed = (billed / quantum).to_integral_value(rounding=ROUND_CEILING) * quantum
         return _WHOLE if asked <= 0 or billed <= asked else billed / asked
 
-    def _latency(self, candidate: Candidate) -> float:
-        if candidate.latency_ms is not None:
-            return candidate.latency_ms
-        places = candidate.offer.regions
+    def _rtt_to(self, places: frozenset[str]) -> float:
         rtt = self._rtt.get(places)
         if rtt is None:
             rtt = self._rtt[places] = self.regions.latency_ms(self.request.latency_origin, places)
-        return rtt + candidate.extra_latency_ms
+        return rtt
+
+
+def _remember(group: OfferGroup, key: Hashable, found: tuple[object, ...]) -> None:
+    if len(group.known) >= _REMEMBERED:
+        group.known.clear()
+    group.known[key] = found

@@ -6,19 +6,22 @@ An offer speaks for a relaxation only if nothing but the changed limits keeps it
 filters themselves, never by a second opinion.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from heapq import nsmallest
 from itertools import chain
 
 from aurora.routing.decision import Change, Relaxation
-from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region
+from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region, region_refuses
 from aurora.routing.fit import Asked, Fit
+from aurora.routing.sieve import predicates, verdicts
 from aurora.routing.snapshot import MarketSnapshot, OfferGroup
 from aurora.routing.step import YIELDING, NearMiss, Step, farness, step_for
 
 _MOST_PAIRS = 3
+_ALIKE = 4
+"""Of like offers, those that are looked at: the others are further out in the same manner."""
 _TRIES = 16
 """Nearest offers whose change is tried before a combination of limits is given up."""
 
@@ -57,7 +60,10 @@ def relaxations(
 
 def near_misses(snapshot: MarketSnapshot, asked: Asked, *, below: Decimal | None = None) -> list[NearMiss]:
     """Offers that one or two limits keep out, all of them such as can give; only cheaper ones than `below`."""
-    return [miss for group in snapshot.groups for miss in _misses_of(group, asked, below=below)]
+    checks = [(reason, refuses) for reason, refuses in predicates(asked) if refuses is not None]
+    family = asked.request.gpu.family
+    like = [group for group in snapshot.groups if group.gpu.family == family]
+    return [miss for group in like for miss in _misses_of(group, asked, below=below, checks=checks)]
 
 
 def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
@@ -75,28 +81,36 @@ def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
     return found.values()
 
 
-def _misses_of(group: OfferGroup, asked: Asked, *, below: Decimal | None) -> Iterable[NearMiss]:
-    shared = [
-        reason
-        for reason, refused in ((Reason.REGION, region(group, asked)), (Reason.GPU, gpu(group, asked)))
-        if refused is not None
-    ]
-    if Reason.GPU in shared and group.gpu.family != asked.request.gpu.family:
-        return
-    for candidate in group.candidates:
-        fit = asked.fit(candidate)
+def _misses_of(
+    group: OfferGroup,
+    asked: Asked,
+    *,
+    below: Decimal | None,
+    checks: Sequence[tuple[Reason, Callable[[Fit], bool]]],
+) -> Iterable[NearMiss]:
+    request = asked.request
+    shared: list[Reason] = [Reason.REGION] if region_refuses(group, asked) else []
+    if not request.gpu.matches(group.gpu):
+        shared.append(Reason.GPU)
+    if below is not None:
+        cheapest = asked.cheapest(group)
+        if cheapest is None or cheapest >= below:
+            return
+    for fit in asked.fits(group):
         if below is not None and fit.effective_usd >= below:
             continue
-        reasons = _reasons(fit, asked=asked, shared=shared)
+        reasons = _reasons(fit, checks=checks, shared=shared)
         if reasons:
             yield NearMiss(fit, group, reasons)
 
 
-def _reasons(fit: Fit, *, asked: Asked, shared: Sequence[Reason]) -> tuple[Reason, ...]:
+def _reasons(
+    fit: Fit, *, checks: Iterable[tuple[Reason, Callable[[Fit], bool]]], shared: Sequence[Reason]
+) -> tuple[Reason, ...]:
     """All filters that refuse the offer, or nothing when there are more than two or one that cannot give."""
     reasons = list(shared)
-    for reason, refuses in OFFER_FILTERS:
-        if refuses(fit, asked) is not None:
+    for reason, refuses in checks:
+        if refuses(fit):
             if reason not in YIELDING or len(reasons) > 1:
                 return ()
             reasons.append(reason)
@@ -106,7 +120,7 @@ def _reasons(fit: Fit, *, asked: Asked, shared: Sequence[Reason]) -> tuple[Reaso
 def _nearest(near: Iterable[NearMiss], asked: Asked) -> Iterable[NearMiss]:
     """Of like offers those that are not far out."""
     for members in alike(near, asked):
-        yield from nsmallest(_TRIES, members, key=lambda miss: (farness(miss, asked), miss.candidate.id))
+        yield from nsmallest(_ALIKE, members, key=lambda miss: (farness(miss, asked), miss.candidate.id))
 
 
 def _best(ways: Sequence[Way], *, near: Sequence[NearMiss], asked: Asked) -> tuple[Relaxation, ...]:
@@ -146,12 +160,13 @@ def _judged(way: Way, *, near: Sequence[NearMiss], asked: Asked) -> Relaxation |
     last, miss, changes = way.steps[-1], way.miss, way.changes
     if last.request is None:
         like = [other for other in near if other.reasons == miss.reasons]
-        offers = sum(other.candidate.provider == miss.candidate.provider for other in like)
+        offers = sum(other.fit.offer.provider == miss.fit.offer.provider for other in like)
         return Relaxation(changes, offers, None, last.max_age_s, way.distance)
     changed = asked.with_request(last.request, max_age_s=last.max_age_s)
-    if not _passes(miss, changed):
+    passes = _passing(asked, changed)
+    if not passes(miss):
         return None
-    offers = sum(_passes(other, changed) for other in near if set(other.reasons) <= set(miss.reasons))
+    offers = sum(passes(other) for other in near if set(other.reasons) <= set(miss.reasons))
     return Relaxation(changes, offers, last.request, last.max_age_s, way.distance)
 
 
@@ -164,8 +179,15 @@ def _refuses(reason: Reason, *, miss: NearMiss, asked: Asked) -> bool:
     return any(refuses(fit, asked) is not None for named, refuses in OFFER_FILTERS if named is reason)
 
 
-def _passes(miss: NearMiss, asked: Asked) -> bool:
-    if region(miss.group, asked) is not None or gpu(miss.group, asked) is not None:
-        return False
-    fit = asked.fit(miss.candidate)
-    return all(refuses(fit, asked) is None for _, refuses in OFFER_FILTERS)
+def _passing(asked: Asked, changed: Asked) -> Callable[[NearMiss], bool]:
+    """Does an offer meet every limit of the changed request? Most changes leave what it costs as it was."""
+    refusal, query = verdicts(changed), changed.request.gpu
+
+    def passes(miss: NearMiss) -> bool:
+        group = miss.group
+        if region_refuses(group, changed) or not query.matches(group.gpu):
+            return False
+        same = changed.circumstances(group) == asked.circumstances(group)
+        return refusal(miss.fit if same else changed.fit(miss.candidate)) is None
+
+    return passes

@@ -9,13 +9,13 @@ from types import MappingProxyType
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.money import usd
 from aurora.domain.request import ComputeRequest
-from aurora.routing.decision import RANKED, Decision, RankedOffer
+from aurora.routing.decision import RANKED, Decision, RankedOffer, Ranking, Scored
 from aurora.routing.explain import rationale
-from aurora.routing.filters import Elimination, Reason, group_reason, offer_reason
 from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked, Fit
 from aurora.routing.policies import POLICIES, contenders
 from aurora.routing.relaxation import relaxations
 from aurora.routing.scoring import Policy, References, Scorer, policy_named, total
+from aurora.routing.sieve import Eliminations, sift
 from aurora.routing.snapshot import MarketSnapshot, ProviderState
 
 
@@ -41,7 +41,8 @@ def decide(
         contenders=contenders(fits) if policy.draws else None,
     )
     order = snapshot.providers if policy.input_order else ()
-    ranked = rank(fits, policy.scorer(references), providers=order)
+    score = policy.score(references) if policy.score else None
+    ranked = rank(fits, policy.scorer(references), score=score, providers=order)
     return _explained(
         ranked, eliminated, snapshot=snapshot, asked=asked, policy=policy, references=references
     )
@@ -52,7 +53,14 @@ def circumstances(
 ) -> Asked:
     """The request as the filters are asked about it."""
     rejects = _rejects(policy, snapshot, now)
-    return Asked(request, regions=snapshot.regions, now=now, max_age_s=max_age_s, rejects=rejects)
+    return Asked(
+        request,
+        regions=snapshot.regions,
+        now=now,
+        max_age_s=max_age_s,
+        rejects=rejects,
+        states=snapshot.states,
+    )
 
 
 def _rejects(
@@ -64,46 +72,26 @@ def _rejects(
     return lambda state: rejection(state, snapshot.telemetry.of(state.name), now)
 
 
-def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], tuple[Elimination, ...]]:
-    """Part the candidates into those that meet every limit and those that do not, each with its first reason."""
-    fits: list[Fit] = []
-    eliminated: list[Elimination] = []
-    for group in snapshot.groups:
-        refused = group_reason(group, asked)
-        if refused is not None:
-            reason, detail = refused
-            eliminated += [Elimination(offer_id, reason, detail) for offer_id in group.ids]
-            continue
-        for candidate in group.candidates:
-            fit = asked.fit(candidate)
-            refused = offer_reason(fit, asked)
-            if refused is None:
-                fits.append(fit)
-            else:
-                eliminated.append(Elimination(candidate.id, *refused))
-    return fits, tuple(eliminated)
-
-
-def rank(fits: Iterable[Fit], scorer: Scorer, *, providers: Sequence[str] = ()) -> tuple[RankedOffer, ...]:
+def rank(
+    fits: Iterable[Fit],
+    scorer: Scorer,
+    *,
+    score: Callable[[Fit], float] | None = None,
+    providers: Sequence[str] = (),
+) -> Ranking:
     """Best score first; ties by lower price, then provider, then offer id.
 
-    With `providers`, equal scores keep their order first.
+    With `providers`, equal scores keep their order first. `score` is the sum of `scorer`'s terms, where that is known.
     """
-    scored: list[RankedOffer] = []
-    for fit in fits:
-        terms = scorer(fit)
-        scored.append(RankedOffer(fit, total(terms), terms))
     place = {name: index for index, name in enumerate(providers)}
-    scored.sort(
-        key=lambda entry: (
-            -entry.score,
-            place.get(entry.fit.offer.provider, 0),
-            entry.fit.effective_usd,
-            entry.fit.offer.provider,
-            entry.offer_id,
-        )
-    )
-    return tuple(scored)
+    worth = score or (lambda fit: total(scorer(fit)))
+    scored: list[Scored] = []
+    for fit in fits:
+        offer = fit.candidate.offer
+        name = offer.provider
+        scored.append((-worth(fit), place.get(name, 0), fit.effective_usd, name, offer.external_id, fit))
+    scored.sort()  # no two offers of a provider have the same id: fits are never compared
+    return Ranking(scored, scorer)
 
 
 def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None:
@@ -125,8 +113,8 @@ def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None
 
 
 def _explained(
-    ranked: tuple[RankedOffer, ...],
-    eliminated: tuple[Elimination, ...],
+    ranked: Ranking,
+    eliminated: Eliminations,
     *,
     snapshot: MarketSnapshot,
     asked: Asked,
@@ -165,9 +153,6 @@ def _propensity(chosen: RankedOffer | None, *, policy: Policy, references: Refer
     return policy.chance(references, chosen.fit.offer.provider) if policy.chance else 1.0
 
 
-def _counts(eliminated: Iterable[Elimination], ranked: int) -> Mapping[str, int]:
-    counts = dict.fromkeys(Reason, 0)
-    for elimination in eliminated:
-        counts[elimination.reason] += 1
-    found = {reason.value: number for reason, number in counts.items() if number}
+def _counts(eliminated: Eliminations, ranked: int) -> Mapping[str, int]:
+    found = {reason.value: number for reason, number in eliminated.counts.items()}
     return MappingProxyType({**found, RANKED: ranked})

@@ -1,6 +1,6 @@
 """How rules score offers. A score is the sum of named parts, added in their order."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,9 +10,9 @@ from types import MappingProxyType
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.request import ComputeRequest, Weights, WorkloadType
 from aurora.routing.decision import RankedOffer
-from aurora.routing.filters import Elimination
 from aurora.routing.fit import Fit
 from aurora.routing.performance import Performance, Telemetry
+from aurora.routing.sieve import Eliminations
 from aurora.routing.snapshot import ProviderState
 
 REFERENCE_LATENCY_MS = 330.0
@@ -82,11 +82,13 @@ class Policy:
     name: str
     version: str
     scorer: Callable[[References], Scorer]
+    score: Callable[[References], Callable[[Fit], float]] | None = None
+    """The same sum without naming its parts, for the thousands of offers that nobody will look at."""
     description: str = ""
     formula: Mapping[str, float] | None = None
     """Fixed weights by term; None: the request's own."""
     rejects: Rejection | None = None
-    rationale: Callable[[Sequence[RankedOffer], Iterable[Elimination], Telemetry], str] | None = None
+    rationale: Callable[[Sequence[RankedOffer], Eliminations, Telemetry], str] | None = None
     """Its own sentence; None: the router's."""
     input_order: bool = False
     """Equal scores keep the order in which the providers came, instead of lower price, provider, offer id."""
@@ -117,7 +119,7 @@ def _balanced(references: References) -> Scorer:
     def terms(fit: Fit) -> Terms:
         candidate, free = fit.candidate, fit.launches_free
         parts = {
-            "price": w_price * (1.0 - float(fit.effective_usd) / price_scale if price_scale else UNKNOWN),
+            "price": w_price * (1.0 - fit.price / price_scale if price_scale else UNKNOWN),
             "latency": w_latency * (1.0 - fit.latency_ms / latency_scale),
             "reputation": w_reputation * (candidate.reputation / 100.0),
             "availability": w_availability * (UNKNOWN if free is None else min(1.0, free / PLENTY)),
@@ -130,13 +132,40 @@ def _balanced(references: References) -> Scorer:
     return terms
 
 
+def _balanced_score(references: References) -> Callable[[Fit], float]:
+    """The sum of `_balanced`'s terms, added in the same order: bit for bit the same."""
+    weights = references.weights
+    if weights.time_to_running:
+        terms = _balanced(references)
+        return lambda fit: total(terms(fit))
+    share = 1.0 / weights.total
+    price_scale = 2.0 * float(references.price_usd) if references.price_usd else None
+    latency_scale = 2.0 * references.latency_ms
+    w_price, w_latency = weights.price * share, weights.latency * share
+    w_reputation, w_availability = weights.reputation * share, weights.availability * share
+
+    def score(fit: Fit) -> float:
+        candidate = fit.candidate
+        free = candidate.free
+        price = 1.0 - fit.price / price_scale if price_scale else UNKNOWN
+        room = UNKNOWN if free is None else min(1.0, free / fit.capacity_needed / PLENTY)
+        return (
+            w_price * price
+            + w_latency * (1.0 - fit.latency_ms / latency_scale)
+            + w_reputation * (candidate.reputation / 100.0)
+            + w_availability * room
+        )
+
+    return score
+
+
 def _seed_v1(references: References) -> Scorer:
     """The original formula in raw units, evaluated in the order in which requirements section 4 writes it."""
     weights = references.weights
 
     def terms(fit: Fit) -> Terms:
         candidate = fit.candidate
-        price, latency_ms = max(CHEAPEST_USD, float(fit.effective_usd)), max(FASTEST_MS, fit.latency_ms)
+        price, latency_ms = max(CHEAPEST_USD, fit.price), max(FASTEST_MS, fit.latency_ms)
         free, known = candidate.free, candidate.total
         return {
             "price": weights.price * 1 / price,
@@ -154,12 +183,14 @@ BALANCED = Policy(
     "balanced",
     "balanced/1",
     _balanced,
+    _balanced_score,
     "Price, latency, reputation and availability, each against a fixed reference; weights divided by their sum.",
 )
 SEED_V1 = Policy(
     "seed-v1",
     "seed-v1/1",
     _seed_v1,
+    None,
     "The original formula in raw units: w/price + w/latency + w*reputation/100 + w*free/total.",
 )
 POLICIES: Mapping[str, Policy] = MappingProxyType({policy.name: policy for policy in (BALANCED, SEED_V1)})

@@ -1,10 +1,12 @@
 """What the router looks at: every offer with what must be known about its provider and host, at one moment."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from types import MappingProxyType
+from typing import Any
 
 from aurora.domain.billing import BillingRule
 from aurora.domain.gpu import GpuModel
@@ -91,6 +93,47 @@ class OfferGroup:
     """Of the candidates' offers."""
     list_prices: tuple[float, ...]
     """USD per GPU and hour with the included disk, one per candidate."""
+    timed: bool = False
+    """What one of them costs depends on how long it is rented (minimum rentals, prepaid hours, blocks)."""
+    like: "OfferGroup | None" = None
+    """The same offers as they were before `changed`; what was worked out for it holds for the others."""
+    changed: tuple[int, ...] = ()
+    """Places of the candidates that differ from `like`."""
+    known: dict[Hashable, tuple[Any, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """What was worked out for the whole group before, by its circumstances. Only a memory: it changes no answer."""
+
+    def with_candidates(self, changed: Mapping[int, Candidate]) -> "OfferGroup":
+        """The same group with other capacity at these places; offers and what they cost stay as they are."""
+        members = list(self.candidates)
+        for place, candidate in changed.items():
+            members[place] = candidate
+        return replace(self, candidates=tuple(members), like=self, changed=tuple(changed), known={})
+
+    @classmethod
+    def of(cls, gpu: GpuModel, regions: frozenset[str], members: Iterable[Candidate]) -> "OfferGroup":
+        """The candidates in the order of their offers' ids."""
+        named = sorted(((member.id, member) for member in members), key=itemgetter(0))
+        ordered = tuple(member for _, member in named)
+        return cls(
+            gpu=gpu,
+            regions=regions,
+            candidates=ordered,
+            ids=tuple(name for name, _ in named),
+            list_prices=tuple(
+                float(member.offer.price_per_hour) / member.offer.gpu_count for member in ordered
+            ),
+            timed=any(_timed(member) for member in ordered),
+        )
+
+
+def _timed(candidate: Candidate) -> bool:
+    provider = candidate.provider
+    return bool(
+        candidate.offer.min_rental_minutes
+        or provider.abilities.min_rental_minutes
+        or provider.billing.minimum_s
+        or provider.billing.quantum_s > 1
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +149,8 @@ class MarketSnapshot:
     total: int
     providers: tuple[str, ...] = ()
     """In the order in which their first candidates came."""
+    states: Mapping[str, ProviderState] = field(default_factory=dict)
+    """By name, where they are newer than what the candidates were made with."""
     telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
@@ -124,27 +169,24 @@ class MarketSnapshot:
         """
         grouped: dict[tuple[GpuModel, frozenset[str]], list[Candidate]] = {}
         given = list(candidates)
-        ordered = sorted(given, key=lambda candidate: candidate.id)
-        for candidate in ordered:
+        for candidate in sorted(given, key=lambda candidate: candidate.id):
             grouped.setdefault((candidate.offer.gpu, candidate.offer.regions), []).append(candidate)
         return cls(
-            groups=tuple(_group(gpu, places, members) for (gpu, places), members in grouped.items()),
+            groups=tuple(OfferGroup.of(gpu, places, members) for (gpu, places), members in grouped.items()),
             reference_prices=MappingProxyType(dict(reference_prices or {})),
             version=version,
             taken_at=taken_at,
             regions=regions,
-            total=len(ordered),
+            total=len(given),
             providers=tuple(dict.fromkeys(candidate.offer.provider for candidate in given)),
             telemetry=telemetry or Telemetry(),
         )
+
+    def state(self, candidate: Candidate) -> ProviderState:
+        """The candidate's provider as it is now."""
+        return self.states.get(candidate.offer.provider, candidate.provider)
 
     @property
     def candidates(self) -> Iterable[Candidate]:
         """Every candidate, group by group."""
         return (candidate for group in self.groups for candidate in group.candidates)
-
-
-def _group(gpu: GpuModel, regions: frozenset[str], members: list[Candidate]) -> OfferGroup:
-    prices = tuple(float(member.offer.price_per_gpu_hour()) for member in members)
-    ids = tuple(member.id for member in members)
-    return OfferGroup(gpu=gpu, regions=regions, candidates=tuple(members), ids=ids, list_prices=prices)

@@ -172,14 +172,14 @@ def _provider(miss: NearMiss, asked: Asked) -> Step | None:
         wider = request.providers | {name}
         change = Change("providers", _listed(request.providers), _listed(wider))
         return _step(asked, change, request=replace(request, providers=wider), distance=0.5)
-    if asked.rejection(miss.candidate.provider) is not None:
+    if asked.rejection(asked.state(miss.candidate)) is not None:
         change = Change("policy", request.policy, BALANCED.name)
         return _step(asked, change, request=replace(request, policy=BALANCED.name), distance=1.0)
     return _step(asked, Change(name, *_state_change(miss, asked)), request=None, distance=2.0)
 
 
 def _state_change(miss: NearMiss, asked: Asked) -> tuple[str, str]:
-    state = miss.candidate.provider
+    state = asked.state(miss.candidate)
     if state.status is ProviderStatus.DISABLED:
         return "disabled", "enabled"
     if state.credential_refused:

@@ -1,6 +1,6 @@
 """The policy `telemetry`: how well a task fits a GPU, and what was measured of the provider lately."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -8,10 +8,11 @@ from types import MappingProxyType
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import WorkloadType
 from aurora.routing.decision import RankedOffer
-from aurora.routing.filters import Elimination, Reason, vram_gb
+from aurora.routing.filters import Reason, vram_gb
 from aurora.routing.fit import Fit
 from aurora.routing.performance import CLI, STATIC, Performance, Telemetry
 from aurora.routing.scoring import Policy, References, Scorer, Terms
+from aurora.routing.sieve import Eliminations
 from aurora.routing.snapshot import ProviderState
 
 FORMULA: Mapping[str, float] = MappingProxyType(
@@ -48,7 +49,7 @@ def telemetry_policy(tastes: Mapping[WorkloadType, Taste] | None = None) -> Poli
         "telemetry",
         "telemetry/1",
         scorer,
-        "Task fit, and the provider's launches of the last hour: throughput, latency, budget consumption.",
+        description="Task fit, and the provider's launches of the last hour: throughput, latency, budget consumption.",
         formula=FORMULA,
         rejects=rejection,
         rationale=rationale,
@@ -92,15 +93,14 @@ def is_unhealthy(state: ProviderState, performance: Performance) -> bool:
     )
 
 
-def rationale(ranked: Sequence[RankedOffer], eliminated: Iterable[Elimination], telemetry: Telemetry) -> str:
+def rationale(ranked: Sequence[RankedOffer], eliminated: Eliminations, telemetry: Telemetry) -> str:
     """`Selected X (source: S, score: 0.123). Rejected 1: a: reason`, by provider.
 
     A provider counts as rejected when its offers met the tenant's limits but it may not be used itself.
     """
     rejected: dict[str, str] = {}
-    for entry in eliminated:
-        if entry.reason is Reason.PROVIDER:
-            rejected.setdefault(entry.offer_id.partition(":")[0], entry.detail)
+    for entry in eliminated.by(Reason.PROVIDER):
+        rejected.setdefault(entry.offer_id.partition(":")[0], entry.detail)
     reasons = "; ".join(f"{name}: {detail}" for name, detail in rejected.items())
     if not ranked:
         return f"All candidates rejected: {reasons}" if rejected else "No candidates available"

@@ -16,7 +16,7 @@ from aurora.routing.policies import POLICIES
 from aurora.routing.relaxation import Way, alike, near_misses, ways_in
 from aurora.routing.router import circumstances, decide
 from aurora.routing.scoring import Policy, policy_named
-from aurora.routing.snapshot import MarketSnapshot, OfferGroup, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
 from aurora.routing.step import NearMiss, farness
 
 MOST_CHANGES = 20
@@ -279,21 +279,16 @@ def _usefulness(one: Alternative, *, with_choice: bool) -> tuple[float, ...]:
 
 def revived(snapshot: MarketSnapshot, provider: str) -> MarketSnapshot:
     """The market as if nothing kept this provider from being used."""
-
-    def well(state: ProviderState) -> ProviderState:
-        return replace(
-            state,
-            status=ProviderStatus.HEALTHY,
-            create_breaker_open=False,
-            quota_until=None,
-            credential_refused=False,
-        )
-
-    def group_with(group: OfferGroup) -> OfferGroup:
-        members = tuple(
-            replace(one, provider=well(one.provider)) if one.provider.name == provider else one
-            for one in group.candidates
-        )
-        return replace(group, candidates=members)
-
-    return replace(snapshot, groups=tuple(group_with(group) for group in snapshot.groups))
+    state = snapshot.states.get(provider) or next(
+        (one.provider for one in snapshot.candidates if one.provider.name == provider), None
+    )
+    if state is None:
+        return snapshot
+    well = replace(
+        state,
+        status=ProviderStatus.HEALTHY,
+        create_breaker_open=False,
+        quota_until=None,
+        credential_refused=False,
+    )
+    return replace(snapshot, states={**snapshot.states, provider: well})

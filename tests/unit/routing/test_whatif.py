@@ -198,7 +198,8 @@ def test_reviving_a_provider_changes_nobody_else():
     states = [ProviderState(name, create_breaker_open=True) for name in ("akash", "flux")]
     market = snapshot([candidate(str(index), state=state) for index, state in enumerate(states)])
 
-    found = {one.provider.name: one.provider for one in revived(market, "akash").candidates}
+    changed = revived(market, "akash")
+    found = {one.provider.name: changed.state(one) for one in changed.candidates}
 
     assert not found["akash"].create_breaker_open
     assert found["flux"].create_breaker_open
