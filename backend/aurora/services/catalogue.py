@@ -93,6 +93,7 @@ class Catalogue:
         # a version must not come again after a restart: decisions name it
         self._origin = f"{int(clock.now().timestamp() * 1000):x}"
         self._changes = 0
+        self._unknown: tuple[str, frozenset[str]] = ("", frozenset())
         self._snapshot = CatalogueSnapshot(f"{self._origin}-0", clock.now(), {}, MappingProxyType({}))
 
     @property
@@ -113,6 +114,18 @@ class Catalogue:
     def offers(self, *, provider: str | None = None) -> Iterator[Offer]:
         """Every offer on sale, of one provider or of all."""
         return self._snapshot.offers(provider=provider)
+
+    def by_provider(self) -> Mapping[str, Mapping[str, Offer]]:
+        """Offers on sale by id, by provider; the same object as long as a provider's offers are the same."""
+        return {name: part.offers for name, part in self._snapshot.providers.items()}
+
+    def unknown_families(self) -> frozenset[str]:
+        """GPUs on sale that our table does not have: they can be asked for by the market's own name."""
+        version, found = self._unknown
+        if version != self.version:
+            found = frozenset(offer.gpu.family for offer in self.offers() if not offer.gpu.known)
+            self._unknown = (self.version, found)
+        return found
 
     def get(self, offer_id: str) -> Offer | None:
         """One offer by our id (`vastai:123`)."""
@@ -216,7 +229,7 @@ class Catalogue:
         """
         written: dict[str, dict[str, Offer]] = {}
         prices = ReferencePrices()
-        async with database.read() as connection:
+        async with database.read(bulk=True) as connection:
             slices = await offer_rows.slices(connection)
             async for batch in offer_rows.present(connection):
                 for offer in batch:
@@ -236,7 +249,7 @@ class Catalogue:
     async def reload(self, database: Database, provider: str) -> None:
         """As `load`, for one provider, when another process has synced it meanwhile."""
         written: dict[str, Offer] = {}
-        async with database.read() as connection:
+        async with database.read(bulk=True) as connection:
             slices = await offer_rows.slices(connection, provider)
             async for batch in offer_rows.present(connection, provider):
                 written.update((offer.id, offer) for offer in batch)

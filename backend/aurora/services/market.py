@@ -4,20 +4,28 @@ Building candidates for the whole catalogue takes milliseconds, so they are kept
 Nothing here does I/O.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
+from itertools import chain
 from typing import Protocol
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
+from aurora.domain.gpu import GpuQuery
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
 from aurora.routing.g_score import GScore
 from aurora.routing.performance import Telemetry
 from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
 from aurora.services.capacity import CapacityOverlay
+from aurora.services.shelf import Shelf
+
+_AT_ONCE = 500
+"""Offers up to which new scores are taken on between two decisions; more are left to `refresh`."""
 
 
 class Offers(Protocol):
@@ -28,7 +36,9 @@ class Offers(Protocol):
         """Changes whenever an offer is added, changed, seen again or gone."""
         ...
 
-    def offers(self) -> Iterable[Offer]: ...
+    def by_provider(self) -> Mapping[str, Mapping[str, Offer]]:
+        """Offers on sale by id, by provider; the same object as long as a provider's offers are the same."""
+        ...
 
     def reference_prices(self) -> Mapping[str, Decimal]: ...
 
@@ -59,26 +69,19 @@ class Latencies(Protocol):
 class Observations:
     """What is known of offers beyond the catalogue; a part that is absent leaves its figures out."""
 
-    g_score: Callable[[str], GScore | None] = lambda _offer_id: None
+    g_score: Callable[[Offer], GScore | None] = lambda _offer: None
     latencies: Latencies | None = None
     telemetry: Callable[[], Telemetry] | None = None
     time_to_running_s: Callable[[str], float | None] = lambda _provider: None
 
 
-@dataclass(slots=True)
-class _Built:
-    versions: tuple[object, ...]
-    """Of the parts that the base was made of."""
-    overlay_version: int
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the present snapshot was made of."""
+
+    catalogue: str
+    overlay: int
     states: tuple[ProviderState, ...]
-    base: MarketSnapshot
-    """The market without the overlay."""
-    snapshot: MarketSnapshot
-    group_of: dict[str, int]
-    """Offer id -> index of its group in `base`."""
-    candidates: dict[str, Candidate]
-    sharing: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Physical resource -> ids of the offers that use it."""
 
 
 class Market:
@@ -102,7 +105,11 @@ class Market:
         self._scores = scores
         self._states = states
         self._clock = clock
-        self._built: _Built | None = None
+        self._shelves: dict[str, Shelf] = {}
+        self._made_of: dict[str, tuple[object, ...]] = {}
+        self._scored: tuple[object, ...] = ()
+        self._seen: _Seen | None = None
+        self._snapshot: MarketSnapshot | None = None
 
     @property
     def regions(self) -> RegionTable:
@@ -110,33 +117,130 @@ class Market:
 
     def snapshot(self) -> MarketSnapshot:
         """The present market; the same object while nothing has changed."""
-        now = self._clock.now()
-        holds = self._overlay.present(now)
-        states = self._states()
-        built = self._built
-        if built is None or not self._same_base(built, states):
-            built = self._build(states)
-        if built.overlay_version != self._overlay.version:
-            built.snapshot = self._with_holds(built, holds)
-            built.overlay_version = self._overlay.version
-        self._built = built
-        built.snapshot = self._with_telemetry(built.snapshot)
-        return built.snapshot
+        self._overlay.expire(self._clock.now())
+        now = _Seen(self._catalogue.version, self._overlay.version, self._states())
+        if self._scores_are_old() and sum(map(len, self._shelves.values())) <= _AT_ONCE:
+            self._shelves.clear()
+            self._seen = None
+        if self._snapshot is None or now != self._seen:
+            self._snapshot = self._renewed(now)
+        self._snapshot = self._with_telemetry(self._snapshot)
+        return self._snapshot
 
-    def holds(self) -> tuple[Hold, ...]:
-        """What is taken now, for the decision's record."""
-        return self._overlay.present(self._clock.now())
+    def holds(self, query: GpuQuery | None = None) -> tuple[Hold, ...]:
+        """What is taken now; with `query` what is taken of those GPUs, as the present snapshot shows it."""
+        if query is None:
+            return self._overlay.present(self._clock.now())
+        found: dict[int, Hold] = {}
+        for shelf in self._shelves.values():
+            for candidate in shelf.taken(query):
+                found.update((id(hold), hold) for hold in self._overlay.on(candidate.offer))
+        return tuple(found.values())
 
-    def _same_base(self, built: _Built, states: tuple[ProviderState, ...]) -> bool:
-        return built.versions == self._versions() and built.states == states
+    async def refresh(self) -> None:
+        """Take on newer reputations, latencies and G-Scores, in portions: a large market takes a tenth of a second.
 
-    def _versions(self) -> tuple[object, ...]:
-        latencies = self._observed.latencies
-        return (
-            self._catalogue.version,
-            self._scores.version,
-            None if latencies is None else latencies.version,
+        `snapshot` does so itself while the market is small.
+        """
+        if not self._scores_are_old():
+            return
+        versions = self._score_versions()
+        states = {state.name: state for state in self._states()}
+        for name in tuple(self._shelves):
+            state = states.get(name)
+            if state is not None:
+                self._shelves[name] = await self._rebuilt(name, state)
+        self._scored = versions
+        self._seen = None
+
+    async def _rebuilt(self, name: str, state: ProviderState) -> Shelf:
+        listed = self._catalogue.by_provider().get(name, {})
+        shelf = Shelf(partial(self._candidate, state=state))
+        for _ in shelf.fill(listed):
+            await asyncio.sleep(0)
+        return shelf
+
+    def _renewed(self, now: _Seen) -> MarketSnapshot:
+        old = self._seen
+        same_offers = old is not None and (old.catalogue, old.states) == (now.catalogue, now.states)
+        if not same_offers:
+            self._follow(now.states)
+        self._retake(None if old is None else self._overlay.since(old.overlay), all_of_them=not same_offers)
+        self._seen = now
+        same = self._snapshot if old is not None and old.catalogue == now.catalogue else None
+        return MarketSnapshot(
+            groups=tuple(chain.from_iterable(shelf.groups for shelf in self._shelves.values())),
+            reference_prices=self._catalogue.reference_prices(),
+            version=now.catalogue,
+            taken_at=self._clock.now() if same is None else same.taken_at,
+            regions=self._regions,
+            total=sum(map(len, self._shelves.values())),
+            providers=tuple(name for name, shelf in self._shelves.items() if len(shelf)),
+            states={state.name: state for state in now.states},
         )
+
+    def _follow(self, states: tuple[ProviderState, ...]) -> None:
+        """Every shelf as the catalogue has it now."""
+        if not self._shelves:
+            self._scored = self._score_versions()
+        by_name = {state.name: state for state in states}
+        listed = self._catalogue.by_provider()
+        for name in [name for name in self._shelves if name not in by_name or name not in listed]:
+            del self._shelves[name]
+        for name, offers in listed.items():
+            state = by_name.get(name)
+            if state is None:
+                continue
+            made_of = (state.abilities, state.billing)
+            if self._made_of.get(name) != made_of or name not in self._shelves:
+                self._made_of[name] = made_of
+                self._shelves[name] = Shelf(partial(self._candidate, state=state))
+            self._shelves[name].follow(offers)
+
+    def _retake(self, changed: Iterable[Hold] | None, *, all_of_them: bool) -> None:
+        """Show what these holds touch as it is now. None: nobody knows which have changed."""
+        if changed is None:
+            for shelf in self._shelves.values():
+                shelf.put_back()
+        if changed is None or all_of_them:
+            changed = chain(changed or (), self._overlay.present(self._clock.now()))
+        for provider, offer_id in dict.fromkeys(chain.from_iterable(map(self._touched, changed))):
+            shelf = self._shelves[provider]
+            shelf.take(offer_id, self._taken(shelf.get(offer_id)))
+
+    def _touched(self, hold: Hold) -> Iterable[tuple[str, str]]:
+        """Provider and id of the offers that the hold is on, or shares a machine with."""
+        shelf = self._shelves.get(hold.provider)
+        if shelf is None:
+            return
+        yield hold.provider, hold.offer_id
+        for resource in hold.resources:
+            for offer_id in shelf.sharing(resource):
+                yield hold.provider, offer_id
+
+    def _taken(self, own: Candidate | None) -> Candidate | None:
+        """The candidate with every present hold taken off; None when nothing is."""
+        if own is None:
+            return None
+        shown = own
+        for hold in self._overlay.on(own.offer):
+            if not self._shown_by_catalogue(own.offer, hold):
+                shown = _held(shown, hold)
+        return None if shown is own else shown
+
+    def _shown_by_catalogue(self, offer: Offer, hold: Hold) -> bool:
+        """A catalogue read that began after the launch was confirmed has the machine off the shelf already."""
+        if hold.launched_at is None:
+            return False
+        began = self._catalogue.read_began_at(offer.provider, offer.slice_key)
+        return began is not None and began > hold.launched_at
+
+    def _score_versions(self) -> tuple[object, ...]:
+        latencies = self._observed.latencies
+        return (self._scores.version, None if latencies is None else latencies.version)
+
+    def _scores_are_old(self) -> bool:
+        return bool(self._shelves) and self._scored != self._score_versions()
 
     def _with_telemetry(self, snapshot: MarketSnapshot) -> MarketSnapshot:
         """The figures change by the second, the offers with them do not."""
@@ -146,41 +250,9 @@ class Market:
         telemetry = read()
         return snapshot if snapshot.telemetry is telemetry else replace(snapshot, telemetry=telemetry)
 
-    def _build(self, states: tuple[ProviderState, ...]) -> _Built:
-        by_name = {state.name: state for state in states}
-        base: dict[str, Candidate] = {}
-        sharing: dict[str, list[str]] = {}
-        for offer in self._catalogue.offers():
-            state = by_name.get(offer.provider)
-            if state is None:
-                continue
-            base[offer.id] = self._candidate(offer, state)
-            for resource in offer.resources:
-                sharing.setdefault(f"{offer.provider}:{resource}", []).append(offer.id)
-        version = self._catalogue.version
-        snapshot = MarketSnapshot.of(
-            base.values(),
-            regions=self._regions,
-            taken_at=self._clock.now(),
-            version=version,
-            reference_prices=self._catalogue.reference_prices(),
-        )
-        return _Built(
-            versions=self._versions(),
-            overlay_version=-1,
-            states=states,
-            base=snapshot,
-            snapshot=snapshot,
-            group_of={
-                one.id: index for index, group in enumerate(snapshot.groups) for one in group.candidates
-            },
-            candidates=base,
-            sharing={key: tuple(ids) for key, ids in sharing.items()},
-        )
-
     def _candidate(self, offer: Offer, state: ProviderState) -> Candidate:
         observed = self._observed
-        g_score, latencies = observed.g_score(offer.id), observed.latencies
+        g_score, latencies = observed.g_score(offer), observed.latencies
         return Candidate(
             offer=offer,
             provider=state,
@@ -191,37 +263,6 @@ class Market:
             time_to_running_s=observed.time_to_running_s(offer.provider),
             g_score=None if g_score is None else g_score.value,
         )
-
-    def _with_holds(self, built: _Built, holds: Iterable[Hold]) -> MarketSnapshot:
-        """The base with every present hold taken off; only groups that it touches are made anew."""
-        changed: dict[str, Candidate] = {}
-        for hold in holds:
-            if self._shown_by_catalogue(built, hold):
-                continue
-            for offer_id in self._touched(built, hold):
-                candidate = changed.get(offer_id) or built.candidates.get(offer_id)
-                if candidate is not None:
-                    changed[offer_id] = _held(candidate, hold)
-        groups = list(built.base.groups)
-        for index in {built.group_of[offer_id] for offer_id in changed}:
-            members = tuple(changed.get(one.id, one) for one in groups[index].candidates)
-            groups[index] = replace(groups[index], candidates=members)
-        return replace(built.base, groups=tuple(groups))
-
-    def _shown_by_catalogue(self, built: _Built, hold: Hold) -> bool:
-        """A catalogue read that began after the launch was confirmed has the machine off the shelf already."""
-        candidate = built.candidates.get(hold.offer_id)
-        if hold.launched_at is None or candidate is None:
-            return False
-        began = self._catalogue.read_began_at(candidate.offer.provider, candidate.offer.slice_key)
-        return began is not None and began > hold.launched_at
-
-    @staticmethod
-    def _touched(built: _Built, hold: Hold) -> set[str]:
-        ids = {hold.offer_id}
-        for resource in hold.resources:
-            ids.update(built.sharing.get(f"{hold.provider}:{resource}", ()))
-        return ids
 
 
 def _held(candidate: Candidate, hold: Hold) -> Candidate:

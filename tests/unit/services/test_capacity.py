@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from aurora.services.capacity import CapacityOverlay
 from tests.integration.db.deployment_rows import at
+from tests.unit.lifecycle.world import offer
 from tests.unit.services.test_market import a_hold, a_refusal
 
 
@@ -69,3 +70,59 @@ def test_what_the_database_has_replaces_everything():
     overlay.load([stored, a_refusal("3")])
 
     assert overlay.present(at(0)) == (stored, a_refusal("3"))
+
+
+def test_following_the_database_takes_and_releases_what_others_did():
+    overlay = CapacityOverlay()
+    overlay.take(a_hold("1"))
+    there = [a_hold("2", 2), a_refusal("3", until=600)]
+
+    assert overlay.follow(there, read_at=at(60))
+    assert overlay.present(at(60)) == tuple(there)
+    assert list(overlay.on(offer("1"))) == []
+    assert list(overlay.on(offer("2"))) == [there[0]]
+
+    version = overlay.version
+    overlay.follow(there, read_at=at(61))
+    assert overlay.version == version
+
+    launched = replace(there[0], launched_at=at(62))
+    overlay.follow([launched], read_at=at(63))
+    assert overlay.present(at(63)) == (launched,)
+    assert overlay.version != version
+
+
+def test_what_was_taken_lately_stays_although_the_database_does_not_have_it_yet():
+    overlay = CapacityOverlay()
+    overlay.take(a_hold("1"))
+
+    assert not overlay.follow([a_hold("2", 2)], read_at=at(5))
+    assert overlay.held(a_hold("1"))
+    assert overlay.follow([a_hold("2", 2)], read_at=at(30))
+    assert not overlay.held(a_hold("1"))
+
+
+def test_refusals_and_attempts_of_others_are_known_once_they_are_learned():
+    overlay = CapacityOverlay()
+    assert not overlay.held(a_refusal("1", until=60))
+
+    overlay.learn([a_hold("2", 2), a_refusal("1", until=60)])
+
+    assert overlay.held(a_hold("2", 2))
+    assert overlay.held(a_refusal("1", until=60))
+
+
+def test_a_decision_knows_what_was_known_when_it_was_made():
+    overlay = CapacityOverlay()
+    overlay.take(a_hold("1"))
+    overlay.learn([a_hold("2", 2)])
+
+    knew = overlay.knowledge()
+    overlay.take(a_hold("3", 3))
+    overlay.learn([a_hold("4", 4), a_hold("2", 2)])
+    overlay.launched("dep-1", 4, at(5))
+
+    assert [knew(a_hold(str(n), n)) for n in range(1, 6)] == [True, True, True, False, False]
+    assert overlay.knowledge()(a_hold("4", 4))
+    overlay.release("dep-1", 2)
+    assert not knew(a_hold("2", 2))

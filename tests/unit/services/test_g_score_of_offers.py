@@ -1,6 +1,6 @@
 """G-Scores of the catalogue: computed once per version, from prices, offers and our own launches."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -26,11 +26,12 @@ class Shelf:
     listed: list[Offer]
     prices: dict[str, Decimal] = field(default_factory=lambda: {"a100": Decimal("2.00")})
     version: str = "v1"
-    reads: int = 0
 
-    def offers(self) -> Iterable[Offer]:
-        self.reads += 1
-        return tuple(self.listed)
+    def by_provider(self) -> Mapping[str, Mapping[str, Offer]]:
+        found: dict[str, dict[str, Offer]] = {}
+        for one in self.listed:
+            found.setdefault(one.provider, {})[one.id] = one
+        return found
 
     def reference_prices(self) -> Mapping[str, Decimal]:
         return self.prices
@@ -80,23 +81,34 @@ def test_an_offer_of_which_nothing_is_known_has_none_and_one_not_on_sale_neither
     assert list(scores.values()) == []
 
 
-def test_scores_are_computed_once_per_version():
+def test_a_score_is_the_same_object_until_something_in_it_changes():
     shelf, launches = Shelf([rated()]), Reputation()
     scores = GScores(shelf, launches)
-    for _ in range(3):
-        scores.of("market:1")
-        list(scores.values())
-    assert shelf.reads == 1
+    first = scores.of("market:1")
+    list(scores.values())
+    assert scores.of("market:1") is first
 
-    shelf.version = "v2"
-    scores.of("market:1")
-    assert shelf.reads == 2
+    shelf.prices = {"a100": Decimal("3.00")}
+    dearer_market = scores.of("market:1")
+    assert dearer_market is not first
+
+    shelf.listed = [rated(vram_gb=80.0)]
+    assert scores.of("market:1") is not dearer_market
 
     launches.observe("market", "h1", kind="fail_fast")
-    before = scores.of("market:1")
-    assert shelf.reads == 3
-    assert before is not None
-    assert before.parts["launches"] == pytest.approx(1 / 3)
+    after = scores.of("market:1")
+    assert after is not None
+    assert after.parts["launches"] == pytest.approx(1 / 3)
+
+
+def test_scores_of_offers_that_are_gone_are_forgotten():
+    shelf = Shelf([an_offer(number, usd="1.00", reliability=0.9) for number in range(1600)])
+    scores = GScores(shelf, Reputation())
+    assert len(list(scores.values())) == 1600
+
+    shelf.listed = [an_offer(number, usd="1.00", reliability=0.9) for number in range(1600, 4000)]
+    assert len(list(scores.values())) == 2400
+    assert scores.remembered < 4000
 
 
 def test_a_hosts_own_launches_count_before_its_providers():
@@ -121,7 +133,7 @@ def market_of(shelf: Shelf, latency: MeasuredLatency) -> Market:
         scores=reputation,
         states=lambda: (ProviderState("market"),),
         clock=FakeClock(auto=False),
-        observed=Observations(g_score=scores.of, latencies=latency, time_to_running_s=lambda _: 41.0),
+        observed=Observations(g_score=scores.score, latencies=latency, time_to_running_s=lambda _: 41.0),
     )
 
 

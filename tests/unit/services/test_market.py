@@ -1,6 +1,7 @@
 """The market as the router sees it: what is taken is off the shelf, what comes back is on it again."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -30,8 +31,11 @@ class Shelf:
     prices: dict[str, Decimal] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
 
-    def offers(self) -> Iterable[Offer]:
-        return tuple(self.listed)
+    def by_provider(self) -> Mapping[str, Mapping[str, Offer]]:
+        found: dict[str, dict[str, Offer]] = {}
+        for one in self.listed:
+            found.setdefault(one.provider, {})[one.id] = one
+        return found
 
     def reference_prices(self) -> Mapping[str, Decimal]:
         return self.prices
@@ -119,8 +123,9 @@ def test_a_provider_that_turns_unwell_shows_at_each_of_its_offers():
 
     stall.states = (ProviderState("fake", create_breaker_open=True), ProviderState("other"))
 
-    assert stall.candidate("1").provider.create_breaker_open
-    assert not stall.candidate("2").provider.create_breaker_open
+    snapshot = stall.market.snapshot()
+    assert snapshot.state(stall.candidate("1")).create_breaker_open
+    assert not snapshot.state(stall.candidate("2")).create_breaker_open
 
 
 def test_offers_of_a_provider_without_a_state_are_not_in_the_market():
@@ -240,3 +245,72 @@ def test_holds_are_told_for_the_decisions_record():
     assert set(stall.market.holds()) == {a_hold("1"), a_refusal("2", until=5)}
     stall.clock.advance(5)
     assert stall.market.holds() == (a_hold("1"),)
+
+
+def test_only_what_changed_is_made_anew():
+    stall = Stall(offer("1"), offer("2"))
+    kept = stall.candidate("2")
+
+    stall.shelf.listed[0] = replace(stall.shelf.listed[0], price_per_hour=Decimal("7.00"))
+    stall.shelf.version = "v2"
+
+    assert stall.candidate("1").offer.price_per_hour == Decimal("7.00")
+    assert stall.candidate("2") is kept
+
+
+def test_a_hold_outlives_a_change_of_the_offer_it_is_on_and_of_the_scores():
+    stall = Stall(offer("1", available=1), offer("2", available=1))
+    stall.market.snapshot()
+    stall.overlay.take(a_hold("1"))
+    assert stall.free("1", "2") == [0.0, 1.0]
+
+    stall.shelf.listed[0] = replace(stall.shelf.listed[0], price_per_hour=Decimal("7.00"))
+    stall.shelf.version = "v2"
+    stall.scores.version += 1
+    assert stall.free("1", "2") == [0.0, 1.0]
+
+    stall.overlay.release("dep-1", 1)
+    assert stall.free("1", "2") == [1.0, 1.0]
+
+
+def test_changes_that_nobody_counted_are_looked_up_all():
+    stall = Stall(offer("1", available=1), offer("2", available=1))
+    stall.overlay.take(a_hold("1"))
+    assert stall.free("1", "2") == [0.0, 1.0]
+
+    stall.overlay.load([a_hold("2")])
+
+    assert stall.free("1", "2") == [1.0, 0.0]
+
+
+def test_an_offer_that_left_takes_its_group_along():
+    stall = Stall(offer("1"), offer("2"))
+    stall.overlay.take(a_hold("1"))
+    stall.market.snapshot()
+
+    del stall.shelf.listed[:]
+    stall.shelf.version = "v2"
+
+    found = stall.market.snapshot()
+    assert (found.total, found.groups) == (0, ())
+
+
+async def test_a_large_market_takes_on_scores_in_portions_and_only_when_told():
+    stall = Stall(*(offer(str(number), available=2) for number in range(700)))
+    stall.overlay.take(a_hold("1"))
+    stall.market.snapshot()
+
+    stall.scores.score, stall.scores.version = 33.0, 1
+    assert stall.candidate("1").reputation == 80.0
+
+    refreshing = asyncio.ensure_future(stall.market.refresh())
+    await asyncio.sleep(0)
+    stall.shelf.listed.append(offer("700", available=2))
+    stall.shelf.version = "v2"
+    assert stall.candidate("1").reputation == 80.0, "a decision in between sees the market as it was"
+    await refreshing
+
+    found = {one.offer.external_id: one for one in stall.market.snapshot().candidates}
+    assert {one.reputation for one in found.values()} == {33.0}
+    assert len(found) == 701
+    assert stall.free("1", "2") == [1.0, 2.0]

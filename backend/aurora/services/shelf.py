@@ -1,0 +1,154 @@
+"""One provider's offers as candidates, kept up to date offer by offer: what did not change is not made anew."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from aurora.domain.gpu import GpuModel, GpuQuery
+from aurora.domain.offer import Offer
+from aurora.routing.snapshot import Candidate, OfferGroup
+
+Place = tuple[GpuModel, frozenset[str]]
+"""What the offers of a group share: the GPU and where they are."""
+_PORTION = 250
+_NOTHING: Mapping[str, Offer] = MappingProxyType({})
+
+
+class Shelf:
+    """Candidates by offer id and in groups; beside them the groups as they are shown, with what is taken off."""
+
+    def __init__(self, candidate: Callable[[Offer], Candidate]) -> None:
+        """`candidate` makes one of an offer, without what is taken."""
+        self._candidate = candidate
+        self._listed: Mapping[str, Offer] = _NOTHING
+        self._candidates: dict[str, Candidate] = {}
+        self._members: dict[Place, dict[str, None]] = {}
+        self._groups: dict[Place, OfferGroup] = {}
+        self._places: dict[str, int] = {}
+        self._sharing: dict[str, dict[str, None]] = {}
+        self._taken: dict[Place, dict[str, Candidate]] = {}
+        self._shown: dict[Place, OfferGroup] = {}
+
+    @property
+    def listed(self) -> Mapping[str, Offer]:
+        """The offers that it was last brought up to date with."""
+        return self._listed
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    @property
+    def groups(self) -> Iterable[OfferGroup]:
+        """With what is taken off."""
+        return self._shown.values()
+
+    def get(self, offer_id: str) -> Candidate | None:
+        """As the market lists it, nothing taken off."""
+        return self._candidates.get(offer_id)
+
+    def sharing(self, resource: str) -> Iterable[str]:
+        """Ids of the offers that use this physical thing."""
+        return self._sharing.get(resource, ())
+
+    def follow(self, listed: Mapping[str, Offer]) -> None:
+        """Bring it up to date. Offers are immutable: one that is the same object is unchanged."""
+        if listed is self._listed:
+            return
+        before = self._candidates
+        gone = [offer_id for offer_id in before if offer_id not in listed]
+        changed = [
+            (offer_id, offer)
+            for offer_id, offer in listed.items()
+            if (known := before.get(offer_id)) is None or known.offer is not offer
+        ]
+        touched: set[Place] = set()
+        for offer_id in gone:
+            touched.add(self._remove(offer_id))
+        for offer_id, offer in changed:
+            if offer_id in before:
+                touched.add(self._remove(offer_id))
+            touched.add(self._add(offer_id, self._candidate(offer)))
+        for place in touched:
+            self._regroup(place)
+        self._listed = listed
+
+    def fill(self, listed: Mapping[str, Offer]) -> Iterator[None]:
+        """As `follow` on an empty shelf, in portions of some milliseconds: it yields between them."""
+        handled = 0
+        for offer_id, offer in listed.items():
+            self._add(offer_id, self._candidate(offer))
+            handled += 1
+            if handled % _PORTION == 0:
+                yield
+        for place, members in list(self._members.items()):
+            self._regroup(place)
+            handled += len(members)
+            if handled > _PORTION:
+                handled = 0
+                yield
+        self._listed = listed
+
+    def put_back(self) -> None:
+        """Show every offer as the market lists it."""
+        self._taken.clear()
+        self._shown = dict(self._groups)
+
+    def take(self, offer_id: str, candidate: Candidate | None) -> None:
+        """Show the offer as `candidate` from now on; None: as the market lists it. Unknown offers are ignored."""
+        own = self._candidates.get(offer_id)
+        if own is None:
+            return
+        place = (own.offer.gpu, own.offer.regions)
+        taken = self._taken.setdefault(place, {})
+        if candidate is None:
+            taken.pop(offer_id, None)
+        else:
+            taken[offer_id] = candidate
+        self._show(place)
+
+    def taken(self, query: GpuQuery) -> Iterable[Candidate]:
+        """Of the GPUs asked for: the offers that something is taken off, as they are shown."""
+        for (gpu, _), candidates in self._taken.items():
+            if query.matches(gpu):
+                yield from candidates.values()
+
+    def _add(self, offer_id: str, candidate: Candidate) -> Place:
+        place = (candidate.offer.gpu, candidate.offer.regions)
+        self._candidates[offer_id] = candidate
+        self._members.setdefault(place, {})[offer_id] = None
+        for resource in candidate.offer.resources:
+            self._sharing.setdefault(resource, {})[offer_id] = None
+        return place
+
+    def _remove(self, offer_id: str) -> Place:
+        offer = self._candidates.pop(offer_id).offer
+        place = (offer.gpu, offer.regions)
+        del self._members[place][offer_id]
+        for resource in offer.resources:
+            users = self._sharing[resource]
+            users.pop(offer_id, None)
+            if not users:
+                del self._sharing[resource]
+        return place
+
+    def _regroup(self, place: Place) -> None:
+        members = self._members[place]
+        if not members:
+            for known in (self._members, self._groups, self._shown, self._taken):
+                known.pop(place, None)
+            return
+        self._groups[place] = group = OfferGroup.of(*place, (self._candidates[one] for one in members))
+        self._places.update((offer_id, index) for index, offer_id in enumerate(group.ids))
+        taken = self._taken.get(place)
+        if taken:
+            self._taken[place] = {key: value for key, value in taken.items() if key in members}
+        self._show(place)
+
+    def _show(self, place: Place) -> None:
+        group, taken = self._groups[place], self._taken.get(place)
+        if not taken:
+            self._taken.pop(place, None)
+            self._shown[place] = group
+            return
+        self._shown[place] = group.with_candidates(
+            {self._places[offer_id]: candidate for offer_id, candidate in taken.items()}
+        )
