@@ -1,14 +1,19 @@
 """Engines for both dialects, with the settings that make them behave alike."""
 
+import asyncio
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from sqlalchemy import create_engine as create_sync_engine
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
 
+from aurora.db.writer import Writer
 from aurora.domain.errors import DatabaseUnavailable
 
 _DRIVERS = {
@@ -16,6 +21,12 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
 }
+
+_FAREWELL_S = 5.0
+_POOL_SIZE = 10
+_OVERFLOW = 5
+MOST_CONNECTIONS = _POOL_SIZE + _OVERFLOW
+"""Of one process. SQLAlchemy's own 5 + 10 for a SQLite file come to the same."""
 
 
 def normalise_url(url: str) -> str:
@@ -34,19 +45,20 @@ def sqlite_path(url: str) -> str | None:
     return found[1] if found and found[1] != ":memory:" else None
 
 
-def create_engine(url: str, *, application: str = "aurora") -> AsyncEngine:
+def create_engine(url: str, *, application: str = "aurora", statement_s: float | None = 30) -> AsyncEngine:
     """An engine whose transactions are real on both dialects (SQLite: WAL, foreign keys, BEGIN IMMEDIATE).
 
-    Raises DatabaseUnavailable for what is no address of either.
+    `statement_s` bounds each statement on Postgres; None for migrations. Raises DatabaseUnavailable for what is no
+    address of either.
     """
     try:
-        return _engine(normalise_url(url), application)
+        return _engine(normalise_url(url), application, statement_s)
     except (ArgumentError, ImportError, ValueError) as exc:
         detail = "not an address such as sqlite:///var/aurora.db or postgresql://user:password@host/name"
         raise DatabaseUnavailable(detail) from exc
 
 
-def _engine(url: str, application: str) -> AsyncEngine:
+def _engine(url: str, application: str, statement_s: float | None) -> AsyncEngine:
     if url.startswith("sqlite"):
         engine = create_async_engine(url)
         event.listen(engine.sync_engine, "connect", _sqlite_connect)
@@ -54,22 +66,44 @@ def _engine(url: str, application: str) -> AsyncEngine:
         return engine
     return create_async_engine(
         url,
-        pool_size=10,
-        max_overflow=5,
+        pool_size=_POOL_SIZE,
+        max_overflow=_OVERFLOW,
         pool_timeout=5,
         pool_recycle=1800,
         pool_pre_ping=True,
         connect_args={
             "timeout": 5,
-            "command_timeout": 30,
+            "command_timeout": statement_s,
             "server_settings": {
                 "application_name": application,
-                "statement_timeout": "30000",
+                "statement_timeout": str(round((statement_s or 0) * 1000)),
                 "lock_timeout": "5000",
                 "idle_in_transaction_session_timeout": "30000",
             },
         },
     )
+
+
+async def dispose(engine: AsyncEngine) -> None:
+    """Close all connections; those of a server that stands still are left to it after some seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL_S):
+            await engine.dispose()
+
+
+def create_writer(engine: AsyncEngine) -> Writer | None:
+    """A thread for whole transactions on the same SQLite file; None for any other database.
+
+    It ends when the engine is disposed of.
+    """
+    if engine.dialect.name != "sqlite" or engine.url.database in {None, "", ":memory:"}:
+        return None
+    own = create_sync_engine(engine.url.set(drivername="sqlite"), poolclass=StaticPool)
+    event.listen(own, "connect", _sqlite_connect)
+    event.listen(own, "begin", _sqlite_begin)
+    writer = Writer(own)
+    event.listen(engine.sync_engine, "engine_disposed", lambda _: writer.close())
+    return writer
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from aurora.db.database import Database
 from aurora.db.engine import create_engine
-from aurora.db.repositories import installation
+from aurora.db.repositories import installation, tenants
 from aurora.db.schema import at_head, migrate
 from aurora.db.tables import installation as rows
 from tests.databases import Databases
@@ -49,11 +49,11 @@ async def test_two_installations_have_different_ids(databases: Databases, tmp_pa
 
 async def test_the_default_tenant_is_there_from_the_start(database):
     async with database.read() as connection:
-        tenant = await installation.find_tenant(connection, "default")
+        tenant = await tenants.find(connection, "default")
 
         assert tenant is not None
         assert (tenant.id, dict(tenant.limits)) == ("default", {})
-        assert await installation.find_tenant(connection, "nobody") is None
+        assert await tenants.find(connection, "nobody") is None
 
 
 @pytest.mark.parametrize("revision", ["head", "base"])

@@ -75,6 +75,18 @@ async def test_migrating_twice_changes_nothing(empty_engine):
         assert len((await connection.execute(select(tables.offers))).all()) == 1
 
 
+async def test_the_schema_of_a_newer_release_is_left_alone(empty_engine):
+    await migrate(empty_engine)
+    async with empty_engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    await migrate(empty_engine)
+
+    async with empty_engine.connect() as connection:
+        found = await connection.execute(text("SELECT version_num FROM alembic_version"))
+        assert found.scalar_one() == "9999"
+
+
 async def test_every_test_has_a_migrated_database_of_its_own(database):
     assert await at_head(database.engine)
     async with database.write() as connection:

@@ -25,7 +25,7 @@ class LaunchOutcome:
 
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
     """One decision; `values` has the columns of the table."""
-    await connection.execute(insert(decisions).values(dict(values)))
+    await connection.execute(insert(decisions), dict(values))
 
 
 async def find(connection: AsyncConnection, decision_id: str, *, tenant: str | None) -> dict[str, Any] | None:

@@ -58,11 +58,11 @@ def _attempt(row: Row[Any]) -> Attempt:
 
 
 async def add(connection: AsyncConnection, deployment: Deployment) -> None:
-    await connection.execute(insert(rows).values(_deployment_values(deployment)))
+    await connection.execute(insert(rows), _deployment_values(deployment))
 
 
 async def add_attempt(connection: AsyncConnection, attempt: Attempt) -> None:
-    await connection.execute(insert(attempt_rows).values(_attempt_values(attempt)))
+    await connection.execute(insert(attempt_rows), _attempt_values(attempt))
 
 
 async def save_attempt(connection: AsyncConnection, attempt: Attempt) -> None:
@@ -85,6 +85,8 @@ async def find(connection: AsyncConnection, deployment_id: str) -> DeploymentVie
 
 
 async def _attempts_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:
+    if not ids:
+        return {}
     query = select(attempt_rows).where(attempt_rows.c.deployment_id.in_(ids)).order_by(attempt_rows.c.number)
     found: dict[str, list[Attempt]] = {one: [] for one in ids}
     for row in await connection.execute(query):
@@ -275,6 +277,12 @@ async def active_counts(connection: AsyncConnection) -> dict[str, int]:
         .group_by(rows.c.provider)
     )
     return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def open_in_mode(connection: AsyncConnection, *, emulated: bool) -> int:
+    """How many deployments of emulated, or of live, markets have not ended."""
+    query = select(func.count()).where(rows.c.status.not_in(_ENDED), rows.c.emulated.is_(emulated))
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def add_events(connection: AsyncConnection, events: Sequence[DeploymentEvent]) -> None:

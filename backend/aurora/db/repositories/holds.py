@@ -1,13 +1,23 @@
 """Capacity that is taken: by live attempts, and for a minute by a refusal."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import capacity_holds as rows
+from aurora.domain.errors import AuroraError
+
+_LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS wanted(key)")
+_SAME = text("""
+provider = :touched AND (offer_id = :offer OR EXISTS (
+  SELECT 1 FROM json_array_elements_text(resources) AS used(name) WHERE used.name = ANY(CAST(:shared AS text[]))
+))
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,16 @@ class Hold:
     """How much of the offer's own count of free launches is taken (a four-GPU cut takes four)."""
 
 
+class CapacityTaken(AuroraError):
+    """Another replica holds capacity of the same offer that the decision did not know of: decide again."""
+
+    code = "capacity_taken"
+
+    def __init__(self, unknown: tuple[Hold, ...]) -> None:
+        super().__init__("another replica took capacity of the same offer")
+        self.unknown = unknown
+
+
 def _hold(row: Row[Any]) -> Hold:
     return Hold(
         provider=row.provider,
@@ -46,19 +66,55 @@ def _hold(row: Row[Any]) -> Hold:
 
 async def add(connection: AsyncConnection, hold: Hold) -> None:
     await connection.execute(
-        insert(rows).values(
-            provider=hold.provider,
-            offer_id=hold.offer_id,
-            resources=sorted(hold.resources),
-            reason=hold.reason,
-            held_at=hold.held_at,
-            deployment_id=hold.deployment_id,
-            attempt=hold.attempt,
-            launched_at=hold.launched_at,
-            expires_at=hold.expires_at,
-            size=hold.size,
+        insert(rows),
+        {
+            "provider": hold.provider,
+            "offer_id": hold.offer_id,
+            "resources": sorted(hold.resources),
+            "reason": hold.reason,
+            "held_at": hold.held_at,
+            "deployment_id": hold.deployment_id,
+            "attempt": hold.attempt,
+            "launched_at": hold.launched_at,
+            "expires_at": hold.expires_at,
+            "size": hold.size,
+        },
+    )
+
+
+async def claim(connection: AsyncConnection, hold: Hold, *, known: Callable[[Hold], bool]) -> None:
+    """`add`, but only if the decision for it knew every hold on the same machines. Raises CapacityTaken.
+
+    Until the transaction ends no other replica claims the same machines; so of two that decide at the same time on
+    the last free one, the second is told about the first. The embedded database belongs to one process, whose
+    overlay knows everything: there it is `add`.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_LOCK, {"keys": _lock_keys(hold)})
+        touched = {"touched": hold.provider, "offer": hold.offer_id, "shared": sorted(hold.resources)}
+        present = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
+        found = await connection.execute(select(rows).where(_SAME, present), touched)
+        unknown = tuple(one for one in (_hold(row) for row in found) if not known(one))
+        if unknown:
+            raise CapacityTaken(unknown)
+    await add(connection, hold)
+
+
+def _lock_keys(hold: Hold) -> list[int]:
+    """One for the offer and one for each machine that it shares, in one order for all."""
+    names = (hold.offer_id, *(f"{hold.provider}:{one}" for one in hold.resources))
+    digests = (hashlib.blake2b(name.encode(), digest_size=8, person=b"hold").digest() for name in names)
+    return sorted(int.from_bytes(digest, "big", signed=True) for digest in digests)
+
+
+async def version(connection: AsyncConnection) -> tuple[Any, ...]:
+    """Another one whenever a hold was added, launched or released: cheap to ask, so that all need not be read."""
+    found = await connection.execute(
+        select(
+            func.count(), func.max(rows.c.id), func.count(rows.c.launched_at), func.max(rows.c.launched_at)
         )
     )
+    return tuple(found.one())
 
 
 async def launched(connection: AsyncConnection, deployment_id: str, *, attempt: int, at: datetime) -> None:

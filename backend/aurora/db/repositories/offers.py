@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, bindparam, delete, select, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,6 +66,29 @@ async def present(connection: AsyncConnection, provider: str | None = None) -> A
         query = query.where(tables.offers.c.provider == provider)
     async for batch in _batches(connection, query.order_by(tables.offers.c.id)):
         yield [_offer(row) for row in batch]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedOffers:
+    """What runs of one provider have written: offers on sale, and ids of those that are not sold any more."""
+
+    written: list[Offer]
+    gone: list[str]
+
+
+async def changed(
+    connection: AsyncConnection, provider: str, *, since_run: int, seen_after: datetime | None = None
+) -> AsyncIterator[ChangedOffers]:
+    """What runs from `since_run` on have written, in batches; with `seen_after` only what is younger."""
+    table = tables.offers
+    query = select(table).where(table.c.provider == provider, table.c.last_sync_id >= since_run)
+    if seen_after is not None:
+        query = query.where(or_(table.c.last_seen_at >= seen_after, table.c.gone_at >= seen_after))
+    async for batch in _batches(connection, query.order_by(table.c.id)):
+        yield ChangedOffers(
+            [_offer(row) for row in batch if row.gone_at is None],
+            [row.id for row in batch if row.gone_at is not None],
+        )
 
 
 async def save(connection: AsyncConnection, offers: Iterable[StoredOffer], *, sync_id: int) -> None:

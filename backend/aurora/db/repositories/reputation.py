@@ -27,3 +27,9 @@ async def outcome_counts(connection: AsyncConnection) -> list[OutcomeCount]:
     )
     found = await connection.execute(query)
     return [OutcomeCount(provider, host, kind, count) for provider, host, kind, count in found]
+
+
+async def newest(connection: AsyncConnection) -> int:
+    """Another number whenever outcomes were added."""
+    found: int | None = (await connection.execute(select(func.max(rows.c.id)))).scalar_one()
+    return found or 0

@@ -14,6 +14,7 @@ from aurora.domain.records import SyncReport
 
 RUNNING = "running"
 """The outcome of a run that has not ended."""
+_RECENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,12 @@ class SyncedProvider:
     last_success_at: datetime | None
     last_error: str | None
     completeness: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    id: int
+    report: SyncReport
 
 
 async def begin(connection: AsyncConnection, provider: str, *, at: datetime) -> int:
@@ -56,6 +63,7 @@ async def finish(connection: AsyncConnection, run_id: int, report: SyncReport) -
             changed=report.changed,
             gone=report.gone,
             rejected=dict(report.rejected),
+            unknown_gpus=report.unknown_gpus,
             completeness=report.completeness,
             error=report.error,
         )
@@ -77,6 +85,41 @@ async def latest(connection: AsyncConnection, provider: str) -> SyncReport | Non
     query = _ended().where(runs.c.provider == provider).order_by(runs.c.id.desc()).limit(1)
     row = (await connection.execute(query)).first()
     return None if row is None else _report(row)
+
+
+async def recent(connection: AsyncConnection) -> tuple[dict[str, EndedRun], dict[str, int]]:
+    """By provider, the newest run that has ended, and the newest run's id, running ones included.
+
+    Of the last runs only, whatever the table has grown to: for those who look again and again. A provider without a
+    run among them has nothing new.
+    """
+    runs = tables.sync_runs
+    newest = select(func.max(runs.c.id)).scalar_subquery()
+    found = await connection.execute(select(runs).where(runs.c.id > newest - _RECENT).order_by(runs.c.id))
+    ended: dict[str, Row[Any]] = {}
+    last: dict[str, int] = {}
+    for row in found:
+        last[row.provider] = row.id
+        if row.outcome != RUNNING:
+            ended[row.provider] = row
+    return {name: EndedRun(row.id, _report(row)) for name, row in ended.items()}, last
+
+
+async def raise_fence(connection: AsyncConnection, provider: str, *, fence: int, at: datetime) -> bool:
+    """Write as the holder of `fence`. False: a later holder has written already, so nothing of ours may follow.
+
+    The provider's line stays locked until the transaction ends: two holders' writes never mix.
+    """
+    table = tables.providers
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    first = {"name": provider, "status": ProviderStatus.HEALTHY, "updated_at": at, "sync_fence": fence}
+    statement = dialect.insert(table).values(first)
+    written = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"], set_={"sync_fence": fence}, where=table.c.sync_fence <= fence
+        ).returning(table.c.name)
+    )
+    return written.first() is not None
 
 
 async def latest_all(connection: AsyncConnection) -> dict[str, SyncReport]:
@@ -140,4 +183,5 @@ def _report(row: Row[Any]) -> SyncReport:
         rejected=row.rejected,
         completeness=row.completeness,
         error=row.error,
+        unknown_gpus=row.unknown_gpus or 0,
     )
