@@ -1,4 +1,4 @@
-"""Who may do what: an admin key, or nobody but this machine."""
+"""Who may come in without a key of a tenant: the holder of the admin key, and whoever calls on this machine."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -22,17 +22,19 @@ _PUBLIC = frozenset(
     }
 )
 _PUBLIC_BELOW = "/api/v1/provider-health/"
+_PROBES = frozenset({"/health", "/ready", "/metrics"})
 _READING = frozenset({"GET", "HEAD"})
 _OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class AccessRefused(AuroraError):
-    """The caller may not do this. `status` 401: a key would help; 403: it would not."""
+    """The caller may not do this. `status` 401: a key would help; 403: it would not. `caller`: who it was, if known."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, caller: Caller | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
+        self.caller = caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +51,27 @@ class AccessPolicy:
         """In live mode on an address that others reach, a call without a key may only look at our health."""
         return self.live and not is_loopback(self.host)
 
-    def admit(self, method: str, path: str, headers: Headers) -> Caller:
-        """The caller. Raises AccessRefused.
+    def is_public(self, method: str, path: str) -> bool:
+        """Does everybody get to see it?"""
+        return method in _READING and (path in _PUBLIC or path.startswith(_PUBLIC_BELOW))
 
-        A presented key must be right, even where none is needed: a script with a stale key should learn so.
-        Without a key a call that comes from a foreign page or under a foreign name is refused: browsers carry
-        pages of others to loopback addresses, and those must not spend. What is public stays readable under any
-        name (probes call pods by address).
+    def without_key(self, method: str, path: str, headers: Headers) -> Caller:
+        """The caller who presents no key. Raises AccessRefused.
+
+        A call that comes from a foreign page or under a foreign name is refused: browsers carry pages of others to
+        loopback addresses, and those must not spend. What is public stays readable under any name (probes call pods
+        by address).
         """
-        presented = headers.get("authorization")
-        if presented is not None:
-            return self._holder(presented)
-        if method in _READING and (path in _PUBLIC or path.startswith(_PUBLIC_BELOW)):
+        if self.is_public(method, path):
             return Caller(scopes=frozenset()) if self.needs_key else Caller()
         if self.needs_key:
             raise AccessRefused(401, "unauthenticated", "this call needs Authorization: Bearer <key>")
         self._refuse_foreign(headers)
         return Caller()
 
-    def _holder(self, presented: str) -> Caller:
-        scheme, _, key = presented.partition(" ")
-        known = self.admin_key
-        if scheme.lower() != "bearer" or not known or not _same(key.strip(), known):
-            raise AccessRefused(401, "unauthenticated", "the presented key is not valid")
-        return Caller(actor="admin")
+    def is_admin(self, key: str) -> bool:
+        """Is it the key of AURORA_ADMIN_KEY?"""
+        return bool(self.admin_key) and _same(key, self.admin_key or "")
 
     def _refuse_foreign(self, headers: Headers) -> None:
         if not self._is_own(_host_of(headers.get("host", ""))):
@@ -83,6 +82,17 @@ class AccessPolicy:
 
     def _is_own(self, host: str) -> bool:
         return host in _OWN_HOSTS or host == self.host.lower() or host in self.allowed_hosts
+
+
+def is_metered(path: str) -> bool:
+    """Does a call count towards its tenant's rate? Probes and scrapes do not."""
+    return path not in _PROBES
+
+
+def bearer(presented: str) -> str | None:
+    """The key in an Authorization header; None when there is none."""
+    scheme, _, key = presented.partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
 
 
 def is_loopback(host: str) -> bool:

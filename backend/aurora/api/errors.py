@@ -10,8 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from aurora.api.access import AccessRefused
 from aurora.api.problems import FieldProblem, Problem
-from aurora.domain.errors import AuroraError
+from aurora.api.strict_json import NotJson
+from aurora.domain.errors import AuroraError, QuotaExceeded, TenantDisabled
 
 _LONGEST_FIELD = 128
 _MOST_ERRORS = 50
@@ -21,10 +23,13 @@ def install(app: FastAPI) -> None:
     """Let all errors of the app be answered as problem+json. What nobody foresaw is caught further out."""
     app.add_exception_handler(AuroraError, _on_aurora_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(NotJson, _on_no_json)
     app.add_exception_handler(HTTPException, _on_http_exception)
 
 
 async def _on_aurora_error(request: Request, exc: Exception) -> Response:
+    if isinstance(exc, AccessRefused | TenantDisabled | QuotaExceeded):
+        request.app.state.aurora.entrance.doors.refused(exc.code)
     problem = Problem.of(exc) if isinstance(exc, AuroraError) else Problem(500, "internal", "")
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         structlog.get_logger("aurora.api").warning(
@@ -40,8 +45,13 @@ async def _on_invalid_request(_request: Request, exc: Exception) -> Response:
     return Problem(422, "invalid_request", named or "the request is not valid", errors=errors).answer()
 
 
+async def _on_no_json(_request: Request, exc: Exception) -> Response:
+    error = FieldProblem(exc.field, exc.detail) if isinstance(exc, NotJson) else FieldProblem("body", "")
+    return Problem(422, "invalid_request", f"{error.field}: {error.message}", errors=[error]).answer()
+
+
 async def _on_http_exception(_request: Request, exc: Exception) -> Response:
-    """What the framework refuses by itself: unknown paths, wrong methods, bodies that are no JSON at all."""
+    """What the framework refuses by itself: unknown paths, wrong methods."""
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     detail = str(exc.detail) if isinstance(exc, HTTPException) else ""
     code = HTTPStatus(status).phrase.lower().replace(" ", "_")

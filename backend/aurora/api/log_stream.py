@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Any
 
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,7 +17,7 @@ HEADERS_AFTER_S = 1.0
 
 
 class LogStream(Response):
-    """Streams lines until the log ends or the client goes away; either way the source is closed.
+    """Streams lines until the log ends, the client goes away or `stopping` is set; the source is closed each time.
 
     An error before the first line becomes a problem answer; a later one ends the stream with a line that says so.
     """
@@ -29,6 +30,7 @@ class LogStream(Response):
         *,
         written: Callable[[LogLine], str],
         headers_after_s: float = HEADERS_AFTER_S,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         super().__init__()
         # The length of a stream is not known.
@@ -37,19 +39,32 @@ class LogStream(Response):
         self._lines = lines
         self._written = written
         self._headers_after_s = headers_after_s
+        self._stopping = stopping or asyncio.Event()
+        self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
         copying = asyncio.create_task(self._copy(send))
         gone = asyncio.create_task(_disconnected(receive))
+        stopped = asyncio.create_task(self._stopping.wait())
+        parts: set[asyncio.Task[Any]] = {copying, gone, stopped}
         try:
-            await asyncio.wait({copying, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             if copying.done():
                 copying.result()
         finally:
-            for task in (copying, gone):
+            for task in parts:
                 task.cancel()
-            await asyncio.gather(copying, gone, return_exceptions=True)
+            await asyncio.gather(*parts, return_exceptions=True)
+        if stopped.done() and not stopped.cancelled() and (copying.cancelled() and gone.cancelled()):
+            await self._stop(send)
+
+    async def _stop(self, send: Send) -> None:
+        """A whole answer, although not a whole log."""
+        if not self._started:
+            await self._start(send)
+        await _send_text(send, "[aurora] the log ends here: Aurora is stopping")
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _copy(self, send: Send) -> None:
         async with aclosing(_closable(self._lines)) as lines:
@@ -65,6 +80,7 @@ class LogStream(Response):
                 await asyncio.gather(first, return_exceptions=True)
 
     async def _start(self, send: Send) -> None:
+        self._started = True
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers},
         )

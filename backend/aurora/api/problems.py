@@ -15,12 +15,15 @@ from aurora.domain import request_id
 
 MEDIA_TYPE = "application/problem+json"
 
-_BY_CODE: Mapping[str, int] = {"budget_exceeded": 402, "inbound_limit": 429}
+_BY_CODE: Mapping[str, int] = {"budget_exceeded": 402}
 """Where the code says more than the class."""
 _BY_CLASS: Mapping[type[domain.AuroraError], int] = {
     domain.NotFound: 404,
     domain.Conflict: 409,
     domain.InvalidRequest: 422,
+    domain.TenantDisabled: 403,
+    domain.QuotaExceeded: 429,
+    domain.InboundLimit: 429,
     domain.DatabaseUnavailable: 503,
     domain.SpendingStopped: 503,
     domain.CircuitBreakerOpen: 503,
@@ -64,6 +67,7 @@ class Problem:
             detail=str(exc) or HTTPStatus(_status(exc)).phrase,
             errors=[FieldProblem(exc.field, exc.detail)] if isinstance(exc, domain.InvalidRequest) else [],
             retry_after=_retry_after(exc),
+            more=_more(exc),
             headers={"WWW-Authenticate": "Bearer"} if _status(exc) == HTTPStatus.UNAUTHORIZED else {},
         )
 
@@ -92,6 +96,13 @@ def _status(exc: domain.AuroraError) -> int:
         return exc.status
     found = _BY_CODE.get(exc.code)
     return found or next(_BY_CLASS[each] for each in type(exc).__mro__ if each in _BY_CLASS)
+
+
+def _more(exc: domain.AuroraError) -> Mapping[str, Any]:
+    """What scripts need beside the sentence."""
+    if isinstance(exc, domain.QuotaExceeded):
+        return {"quota": exc.quota, "limit": exc.limit, "used": exc.used}
+    return {}
 
 
 def _retry_after(exc: domain.AuroraError) -> float | None:

@@ -2,6 +2,7 @@
 
 AuroraError
 ├── NotFound, Conflict, InvalidRequest          asked wrongly; nothing happened
+├── TenantDisabled, QuotaExceeded, InboundLimit the tenant may not do this (now)
 ├── DatabaseUnavailable                         ours, try again
 └── ProviderError                               one market's answer or silence
     ├── local, says nothing about the provider
@@ -20,6 +21,7 @@ AuroraError
 """
 
 from datetime import datetime
+from decimal import Decimal
 
 
 class AuroraError(Exception):
@@ -58,6 +60,34 @@ class InvalidRequest(AuroraError):
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
         self.field = field
+
+
+class TenantDisabled(AuroraError):
+    """The tenant may look at what it has, and end it, but buy nothing."""
+
+    code = "tenant_disabled"
+
+
+class QuotaExceeded(AuroraError):
+    """One more would be over a quota of the tenant; `quota` names it. Ending something makes room."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, quota: str, *, limit: int, used: int, asked: int = 1) -> None:
+        super().__init__(f"{quota}: {used} of {limit} in use, {asked} more asked for")
+        self.quota = quota
+        self.limit = limit
+        self.used = used
+
+
+class InboundLimit(AuroraError):
+    """Too many requests of one tenant, or too many wrong keys from one address. `retry_after` in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class DatabaseUnavailable(AuroraError):
@@ -207,9 +237,13 @@ class NoCapacity(ProviderError):
 
 
 class InstanceNotFound(ProviderError):
-    """The provider knows no such instance (one sighting of absence, not yet a fact)."""
+    """The provider knows no such instance (one sighting of absence, not yet a fact).
+
+    `charged_usd`: what it cost in all, where the market still says so.
+    """
 
     code = "instance_not_found"
+    charged_usd: Decimal | None = None
 
 
 class NotSupported(ProviderError):

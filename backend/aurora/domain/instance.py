@@ -34,10 +34,11 @@ class Endpoint:
     port: str
     host: str
     url_port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.url_port}"
+        return f"{self.scheme}://{self.host}:{self.url_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Instance:
     """The price that was agreed in a later step of the create (the bid that was taken)."""
     paid_until: datetime | None = None
     """Until when the money that the market holds for it lasts; None where nothing is paid in advance."""
+    charged_usd: Decimal | None = None
+    """What the market says it has charged for it in all, so far; goes before our own count."""
+    over: bool = False
+    """It ended for good and costs nothing more: only the market's record of it is left, which cannot be destroyed."""
     endpoints: tuple[Endpoint, ...] = ()
     started_at: datetime | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)

@@ -7,12 +7,15 @@ import os
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from aurora.domain.errors import AuroraError
 from aurora.domain.request import Workload
+
+_WRONG_KEY = "SECRET_KEY is not the one that this deployment was stored with"
 
 
 class SealBroken(AuroraError):
@@ -22,11 +25,14 @@ class SealBroken(AuroraError):
 
 
 class Sealer:
-    """Fernet (AES-128-CBC with HMAC-SHA256) under a key derived from SECRET_KEY."""
+    """Fernet (AES-128-CBC with HMAC-SHA256) under a key derived from SECRET_KEY.
 
-    def __init__(self, secret: str) -> None:
-        derived = hashlib.scrypt(secret.encode(), salt=b"aurora-workload-v1", n=2**14, r=8, p=1, dklen=32)
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+    `previous` only opens: what was sealed before SECRET_KEY was changed stays readable until it is sealed again.
+    """
+
+    def __init__(self, secret: str, previous: str | None = None) -> None:
+        self._present = _fernet(secret)
+        self._fernet = MultiFernet([self._present, *([] if previous is None else [_fernet(previous)])])
 
     def seal(self, workload: Workload) -> str:
         """The secret parts of a workload as one opaque text."""
@@ -38,9 +44,35 @@ class Sealer:
         try:
             secrets = json.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken as exc:
-            detail = "SECRET_KEY is not the one that this deployment was stored with"
-            raise SealBroken(detail) from exc
+            raise SealBroken(_WRONG_KEY) from exc
         return replace(workload, env=secrets["env"], registry_login=secrets["registry_login"])
+
+    def resealed(self, sealed: str) -> str | None:
+        """The same under SECRET_KEY; None when it is already. Raises SealBroken when no key of ours opens it."""
+        try:
+            self._present.decrypt(sealed.encode())
+        except InvalidToken:
+            pass
+        else:
+            return None
+        try:
+            return self._fernet.rotate(sealed.encode()).decode()
+        except InvalidToken as exc:
+            raise SealBroken(_WRONG_KEY) from exc
+
+    def opens(self, sealed: str) -> bool:
+        """Is it readable with one of our keys?"""
+        try:
+            self._fernet.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
+
+
+@lru_cache(maxsize=4)  # slow on purpose, and the same for a process' whole life
+def _fernet(secret: str) -> Fernet:
+    derived = hashlib.scrypt(secret.encode(), salt=b"aurora-workload-v1", n=2**14, r=8, p=1, dklen=32)
+    return Fernet(base64.urlsafe_b64encode(derived))
 
 
 def own_secret(path: Path) -> str:

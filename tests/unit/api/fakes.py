@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from aurora.api.access import AccessPolicy
+from aurora.domain.api_key import ApiKey
 from aurora.domain.deployment import AttemptState, DeploymentStatus
 from aurora.domain.errors import AuroraError, Conflict, InvalidRequest, NotFound
 from aurora.domain.gpu import GpuModel
@@ -25,6 +26,7 @@ from aurora.domain.records import (
 )
 from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest
+from aurora.domain.tenant import Tenant
 from aurora.routing.g_score import GScore
 from aurora.routing.snapshot import MarketSnapshot
 from aurora.routing.whatif import WhatIf, what_if
@@ -33,6 +35,7 @@ from aurora.services.policy_desk import PolicyDesk
 from aurora.services.ports import Caller, Idempotency, Page
 from aurora.services.router_config import RouterConfig
 from aurora.services.workload_templates import WorkloadTemplates
+from aurora.telemetry.tracing import NullTracer, Tracer
 from tests.fakes.clock import START, FakeClock
 
 ADMIN_KEY = "adm-0123456789abcdef"
@@ -361,10 +364,64 @@ class FakeMetrics:
         return b'aurora_provider_health{provider="vastai"} 1.0\n'
 
 
+@dataclass
+class FakeAlerts:
+    holding: list[dict[str, Any]] = field(default_factory=list)
+
+    def active(self) -> Sequence[dict[str, Any]]:
+        return self.holding
+
+
 def real_intake() -> RequestIntake:
     """The intake as shipped, with the real tables."""
     rules = IntakeRules(PROVIDERS, RouterConfig(), WorkloadTemplates())
     return RequestIntake(rules, gpus=GpuTable.load(), regions=RegionTable.load())
+
+
+@dataclass
+class FakeDoors:
+    """Knows no key, counts nobody."""
+
+    keys: dict[str, ApiKey] = field(default_factory=dict)
+    error: AuroraError | None = None
+    passed: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    async def holder(self, secret: str, *, address: str) -> ApiKey | None:
+        if self.error is not None:
+            raise self.error
+        return self.keys.get(secret)
+
+    def pass_one(self, tenant_id: str) -> None:
+        self.passed.append(tenant_id)
+
+    def refused(self, code: str) -> None:
+        self.refusals.append(code)
+
+
+@dataclass
+class FakeTenantBook:
+    known: dict[str, Tenant] = field(default_factory=lambda: {"default": Tenant("default")})
+
+    async def get(self, tenant_id: str) -> Tenant:
+        if tenant_id not in self.known:
+            raise NotFound(f"no tenant {tenant_id}")
+        return self.known[tenant_id]
+
+
+@dataclass
+class FakeAuditLog:
+    rows: list[tuple[str, str, str, str | None, int]] = field(default_factory=list)
+
+    async def note(self, caller, action, *, target, status, refused=False) -> None:
+        self.rows.append((caller.tenant, caller.actor, str(action), target, status))
+
+
+@dataclass
+class FakeEntrance:
+    doors: FakeDoors = field(default_factory=FakeDoors)
+    book: FakeTenantBook = field(default_factory=FakeTenantBook)
+    audit: FakeAuditLog = field(default_factory=FakeAuditLog)
 
 
 @dataclass
@@ -376,6 +433,7 @@ class FakeAurora:
     started_at: datetime = START - timedelta(seconds=90)
     clock: FakeClock = field(default_factory=lambda: FakeClock(auto=False))
     access: AccessPolicy = field(default_factory=lambda: AccessPolicy(live=False, host="127.0.0.1"))
+    entrance: FakeEntrance = field(default_factory=FakeEntrance)
     routing: FakeRouting = field(default_factory=FakeRouting)
     deployments: FakeDeployments = field(default_factory=FakeDeployments)
     decisions: FakeDecisions = field(default_factory=FakeDecisions)
@@ -387,6 +445,9 @@ class FakeAurora:
     sync: FakeSync = field(default_factory=FakeSync)
     desk: FakeDesk = field(default_factory=FakeDesk)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    alerts: FakeAlerts = field(default_factory=FakeAlerts)
+    tracer: Tracer = field(default_factory=NullTracer)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
     is_ready: bool = True
 
     async def ready(self) -> tuple[bool, Mapping[str, Any]]:

@@ -1,10 +1,17 @@
+import asyncio
+from dataclasses import replace
+
 import pytest
 from starlette.datastructures import Headers
 
 from aurora.api.access import AccessPolicy, AccessRefused, is_loopback
+from aurora.api.admission import Admission
 from aurora.api.app import create_app
+from aurora.domain.api_key import ApiKey
+from aurora.domain.errors import DatabaseUnavailable, InboundLimit
 from aurora.services.ports import Caller
-from tests.unit.api.fakes import ADMIN_KEY, FakeAurora
+from tests.fakes.clock import START, FakeClock
+from tests.unit.api.fakes import ADMIN_KEY, FakeAurora, FakeDoors
 from tests.unit.api.served import served
 from tests.unit.api.test_route import BODY
 
@@ -35,8 +42,20 @@ GUARDED = [
 ]
 
 
-def admitted(policy: AccessPolicy, method: str = "POST", path: str = "/route", **headers: str) -> Caller:
-    return policy.admit(method, path, Headers({"host": "localhost:8080", **headers}))
+KEY = ApiKey("key-1", "research", "cluster", "aur_...abcd", frozenset({"route"}), START, "admin")
+
+
+def admitted(
+    policy: AccessPolicy,
+    method: str = "POST",
+    path: str = "/route",
+    *,
+    doors: FakeDoors | None = None,
+    **headers: str,
+) -> Caller:
+    admission = Admission(policy, doors or FakeDoors(), clock=FakeClock())
+    given = Headers({"host": "localhost:8080", **headers})
+    return asyncio.run(admission.admit(method, path, given, address="198.51.100.7"))
 
 
 def refusal(
@@ -134,6 +153,63 @@ def test_loopback_is_this_machine_only(host, expected):
 
 def test_the_policy_never_shows_its_key():
     assert ADMIN_KEY not in repr(EXPOSED)
+
+
+def test_a_key_of_a_tenant_acts_for_it_with_its_scopes():
+    doors = FakeDoors({"aur_good": KEY, "aur_all": replace(KEY, scopes=frozenset({"admin"}))})
+
+    caller = admitted(EXPOSED, doors=doors, authorization="Bearer aur_good")
+    admin = admitted(EXPOSED, doors=doors, authorization="Bearer aur_all")
+
+    assert (caller.tenant, caller.actor, caller.scopes) == ("research", "key-1", frozenset({"route"}))
+    assert admin.scopes == {"route", "operate", "admin"}
+    assert doors.passed == ["research", "research"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"revoked_at": START}, "revoked"), ({"expires_at": START}, "expired")]
+)
+def test_an_ended_key_is_told_why_and_known_to_the_audit_log(change, said):
+    doors = FakeDoors({"aur_old": replace(KEY, **change)})
+
+    with pytest.raises(AccessRefused, match=said) as caught:
+        admitted(LOCAL, doors=doors, authorization="Bearer aur_old")
+
+    assert caught.value.status == 401
+    assert caught.value.caller == Caller("research", "key-1", frozenset())
+
+
+def test_without_the_database_an_unknown_key_is_not_called_wrong():
+    doors = FakeDoors(error=DatabaseUnavailable("away"))
+
+    with pytest.raises(DatabaseUnavailable):
+        admitted(EXPOSED, doors=doors, authorization="Bearer aur_new")
+    assert admitted(EXPOSED, "GET", "/health", doors=doors, authorization="Bearer aur_new").scopes == set()
+    assert admitted(EXPOSED, doors=doors, authorization=f"Bearer {ADMIN_KEY}").actor == "admin"
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_probes_and_scrapes_are_not_metered(path):
+    doors = FakeDoors()
+
+    admitted(EXPOSED, "GET", path, doors=doors)
+    admitted(EXPOSED, "GET", "/providers", doors=doors)
+
+    assert doors.passed == ["address 198.51.100.7"]
+
+
+async def test_too_many_requests_are_told_when_to_come_again(intake):
+    aurora = FakeAurora(intake)
+    aurora.entrance.doors.error = InboundLimit("too many wrong keys came from this address", retry_after=2.3)
+    async with (
+        served(create_app(aurora)) as client,
+        client.get("/offers", headers={"Authorization": "Bearer x"}) as reply,
+    ):
+        problem = await reply.json()
+
+    assert (reply.status, problem["code"]) == (429, "rate_limited")
+    assert reply.headers["Retry-After"] == "3"
+    assert aurora.entrance.doors.refusals == ["rate_limited"]
 
 
 async def test_a_foreign_page_cannot_spend(client, aurora):

@@ -103,3 +103,24 @@ async def test_a_quiet_log_begins_before_its_first_line():
 
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert closed.is_set()
+
+
+async def test_a_followed_log_is_a_whole_answer_when_aurora_stops(client, aurora):
+    aurora.deployments.lines = [LogLine("one")]
+
+    async with client.get(f"{LOGS}?follow=true") as reply:
+        await reply.content.readline()
+        aurora.draining.set()
+        async with asyncio.timeout(2):
+            rest = await reply.content.read()
+
+    assert rest == b"[aurora] the log ends here: Aurora is stopping\n"
+    assert aurora.deployments.log_closed.is_set()
+
+
+async def test_a_log_that_is_only_read_is_read_to_its_end_although_aurora_stops(client, aurora):
+    aurora.deployments.lines = [LogLine("one")]
+    aurora.draining.set()
+
+    async with client.get(LOGS) as reply:
+        assert await reply.text() == "one\n"

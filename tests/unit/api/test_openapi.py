@@ -27,7 +27,15 @@ PATHS = {
     "/health": {"get"},
     "/ready": {"get"},
     "/metrics": {"get"},
+    "/api/v1/alerts": {"get"},
     "/api/v1/providers/sync": {"get", "post"},
+    "/api/v1/tenants": {"get", "post"},
+    "/api/v1/tenants/{tenant_id}": {"get", "patch", "delete"},
+    "/api/v1/tenants/{tenant_id}/keys": {"get", "post"},
+    "/api/v1/keys/{key_id}": {"delete"},
+    "/api/v1/keys/{key_id}/rotate": {"post"},
+    "/api/v1/audit": {"get"},
+    "/api/v1/me": {"get"},
     "/api/v1/provider-health/health": {"get"},
     "/api/v1/provider-health/providers/{name}/health": {"get"},
     "/api/v1/provider-health/providers/{name}/health-check": {"post"},
@@ -95,7 +103,7 @@ def test_the_document_is_the_same_when_asked_again(aurora):
 
 def test_every_endpoint_declares_its_refusals_as_problems(document):
     for name, operation in operations(document):
-        assert {"401", "403", "500"} <= set(operation["responses"]), name
+        assert {"401", "403", "429", "500", "503"} <= set(operation["responses"]), name
         assert operation["summary"], name
         for status, response in operation["responses"].items():
             if int(status) >= 400:

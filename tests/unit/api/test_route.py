@@ -148,15 +148,40 @@ async def test_the_content_type_does_not_matter(client, content_type):
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(b"{", 422), (b"", 422), (b"[1]", 422), (b"\xff\xfe{", 400), (b"[" * 100_000, 400)]
+    ("body", "field"),
+    [
+        (b"{", "body"),
+        (b"", "body"),
+        (b"[1]", "body"),
+        (b"\xff\xfe{", "body"),
+        (b"[" * 100_000, "body"),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, "body"),
+        (b'{"gpu_hours": ' + b"9" * 5000 + b"}", "body"),
+        (b'{"max_price": 1, "gpu_type": "a100", "max_price": 9}', "max_price"),
+        (b'{"weights": {"price": 1, "price": 0}}', "price"),
+        (b'{"image": "nginx\\u0000"}', "body"),
+        (b'{"env": {"A": "\\ud800"}}', "body"),
+    ],
 )
-async def test_what_is_no_json_object_is_refused(client, body, status):
+async def test_what_is_no_json_object_or_means_two_things_is_refused(client, aurora, body, field):
     async with client.post("/route", data=body) as reply:
         problem = await reply.json()
 
-    assert reply.status == status
-    assert problem["status"] == status
-    assert [each["field"] for each in problem["errors"]] == (["body"] if status == 422 else [])
+    assert (reply.status, problem["code"]) == (422, "invalid_request")
+    assert [each["field"] for each in problem["errors"]] == [field]
+    assert aurora.routing.asked == []
+
+
+async def test_whole_characters_may_be_escaped_and_a_backslash_is_no_nul(client):
+    text = '{"env": {"A": "\\ud83d\\ude00 \\\\u0000"}, ' + json.dumps(BODY)[1:]
+
+    async with client.post("/route", data=text) as reply:
+        assert reply.status == 200, await reply.text()
+
+
+async def test_an_endpoint_without_a_body_does_not_mind_one(client):
+    async with client.delete("/deployments/dep-1", data=b"what=ever") as reply:
+        assert reply.status in {202, 404}
 
 
 async def test_an_idempotency_key_carries_a_digest_of_what_is_asked(client, aurora):

@@ -38,6 +38,7 @@ async def test_not_ready_is_a_503_with_the_same_checks(client, aurora):
 
     ProblemOut.model_validate(problem)
     assert (reply.status, problem["code"], problem["checks"]["snapshot"]) == (503, "not_ready", False)
+    assert problem["detail"].startswith("cannot serve requests: ")
 
 
 async def test_metrics_are_prometheus_text(client):

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from aurora.api.access import AccessRefused
 from aurora.api.answers import JsonAnswer
-from aurora.api.deps import AuroraDep, OperatorCaller, RouterCaller
+from aurora.api.deps import AuroraDep, CheckingCaller, OperatorCaller
 from aurora.api.schemas import provider_health as schema
 from aurora.api.schemas.problem import problems
 from aurora.api.schemas.provider_health import marked, marked_by_name
@@ -45,13 +45,14 @@ async def provider_health(name: str, aurora: AuroraDep) -> Response:
 async def check(
     name: str,
     aurora: AuroraDep,
-    caller: RouterCaller,
+    caller: CheckingCaller,
     *,
     force: Annotated[bool, Query(description="Ask even while the circuit is open; scope operate.")] = False,
 ) -> Response:
     """One call, no cache, no retry."""
     if force and "operate" not in caller.scopes:
         raise AccessRefused(403, "forbidden", "force needs a key with the scope operate")
+    caller.trail.changed = force
     found = await aurora.desk.check(name, force=force, caller=caller)
     return JsonAnswer(marked(found, emulated=aurora.emulated))
 

@@ -24,7 +24,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 @router.post(
     "/route",
     summary="Choose the best offer and deploy on it",
-    responses={200: {"model": RouteOut}, **problems(402, 409, 413, 422, 429, 503)},
+    responses={200: {"model": RouteOut}, **problems(402, 404, 409, 413, 422)},
 )
 async def route(
     body: RouteBody,
@@ -36,8 +36,9 @@ async def route(
 ) -> Response:
     """The deployment is created in the background; `dry_run` only decides, `wait` waits for the outcome."""
     given = body.given()
+    tenant = await aurora.entrance.book.get(caller.tenant)
     answer = await aurora.routing.route(
-        aurora.intake.build(given, tenant=TenantDefaults(tenant=caller.tenant)),
+        aurora.intake.build(given, tenant=TenantDefaults.of(tenant)),
         caller=caller,
         dry_run=body.dry_run,
         wait_s=aurora.intake.wait_s(given),

@@ -11,6 +11,13 @@ from aurora.api.schemas.service import HealthOut, ReadyOut
 
 router = APIRouter(tags=["service"])
 
+_REASONS = {
+    "accepting": "it is stopping",
+    "database": "the database does not answer, or takes nothing new",
+    "schema": "the schema is behind; run `aurora migrate`",
+    "snapshot": "no market has been read yet",
+}
+"""By check, in plain words."""
 _METRICS_TEXT = {"schema": {"type": "string"}, "example": 'aurora_provider_health{provider="vastai"} 1.0\n'}
 
 
@@ -32,11 +39,13 @@ async def health(aurora: AuroraDep) -> Response:
 
 @router.get("/ready", summary="Can it serve requests?", responses={200: {"model": ReadyOut}, **problems(503)})
 async def ready(aurora: AuroraDep) -> Response:
-    """Database reachable, schema at head, a snapshot loaded. Providers never make it unready."""
+    """Database reachable, schema at head, a snapshot loaded, not stopping. Providers never make it unready."""
     is_ready, checks = await aurora.ready()
     found = {"ready": is_ready, "checks": dict(checks), "emulated": aurora.emulated}
     if not is_ready:
-        return Problem(503, "not_ready", "cannot serve requests yet; see checks", more=found).answer()
+        failed = next(name for name, passed in checks.items() if not passed)
+        reason = _REASONS.get(failed, f"{failed} failed")
+        return Problem(503, "not_ready", f"cannot serve requests: {reason}", more=found).answer()
     return JsonAnswer({"status": "ready", **found})
 
 

@@ -16,9 +16,10 @@ router = APIRouter(tags=["routing"])
 @router.post(
     "/route/whatif",
     summary="What would change if a limit gave way",
-    responses={200: {"model": WhatIfOut}, **problems(413, 422)},
+    responses={200: {"model": WhatIfOut}, **problems(404, 413, 422)},
 )
 async def whatif(body: RouteBody, aurora: AuroraDep, caller: RouterCaller) -> Response:
     """The body of `POST /route`. Never deploys and writes nothing; `dry_run` and `wait` mean nothing here."""
-    request = aurora.intake.build(body.given(), tenant=TenantDefaults(tenant=caller.tenant))
+    tenant = await aurora.entrance.book.get(caller.tenant)
+    request = aurora.intake.build(body.given(), tenant=TenantDefaults.of(tenant))
     return JsonAnswer(whatif_answer(aurora.whatif.ask(request), emulated=aurora.emulated))

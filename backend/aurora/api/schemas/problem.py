@@ -19,7 +19,10 @@ _MEANINGS: Mapping[int, tuple[str, str]] = {
     409: ("conflict", "Contradicts the present state; `code` says how."),
     413: ("body_too_large", "The body has more than 256 KiB."),
     422: ("invalid_request", "A field is wrong; `errors` names it."),
-    429: ("inbound_limit", "Too many requests of this tenant; see Retry-After."),
+    429: (
+        "rate_limited",
+        "Too many requests of this tenant; see Retry-After. Or `quota_exceeded`: see `quota`.",
+    ),
     500: ("internal", "A fault of Aurora's own; the log has it under the request id."),
     502: ("provider_error", "The provider refused or answered rubbish."),
     503: ("database_unavailable", "Cannot be done now; see Retry-After where given."),
@@ -67,8 +70,8 @@ class ProblemOut(BaseModel):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Declares that an endpoint may answer these; any may answer 401, 403 and 500."""
-    return {status: _declared(status) for status in sorted({401, 403, 500, *statuses})}
+    """Declares that an endpoint may answer these; any may answer 401, 403, 429, 500, and 503 for an unknown key."""
+    return {status: _declared(status) for status in sorted({401, 403, 429, 500, 503, *statuses})}
 
 
 def _declared(status: int) -> dict[str, Any]:

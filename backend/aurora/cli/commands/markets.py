@@ -1,4 +1,4 @@
-"""What the markets sell and how they are: `offers`, `providers`, `sync`, `breakers`, `health`, `policies`."""
+"""What the markets sell and how they are: `offers`, `providers`, `sync`, `breakers`, `health`, `alerts`, `policies`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -150,6 +150,20 @@ def health(as_json: AsJson = False, watch_it: Watching = False) -> None:
         answer = watched.look()
         run.show(answer, watched.page)
         leave(_health_code(answer.data))
+
+
+@app.command(rich_help_panel=_PANEL)
+def alerts(as_json: AsJson = False, watch_it: Watching = False) -> None:
+    """What a person should look at now, and where the runbook says what to do. Exit code 9 when anything holds."""
+    from aurora.cli.alert_page import alerts_page
+
+    with session(as_json=as_json) as run:
+        watched = Watched(lambda: run.client.get("/api/v1/alerts"), alerts_page)
+        if watch_it:
+            watch(run, watched)
+        answer = watched.look()
+        run.show(answer, watched.page)
+        leave(ExitCode.CHECK_FAILED if answer.data["alerts"] else ExitCode.OK)
 
 
 @app.command(rich_help_panel=_PANEL)

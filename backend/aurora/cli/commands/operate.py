@@ -1,4 +1,4 @@
-"""Running Aurora: `serve`, `migrate`, `emulate`, `run`, and `doctor`."""
+"""Running Aurora: `serve`, `migrate`, `reseal`, `emulate`, `run`, and `doctor`."""
 
 from typing import Annotated
 
@@ -28,11 +28,21 @@ def serve(
 def migrate(
     revision: Annotated[str, typer.Argument(help="A revision, `head` or `base`.")] = "head",
     env_file: EnvFile = ".env",
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Bring the database of DATABASE_URL to the newest schema."""
     from aurora.cli.migrate import migrate as run_migration
 
-    _exit(run_migration(env_file=env_file or None, revision=revision))
+    _exit(run_migration(env_file=env_file or None, revision=revision, dry_run=dry_run))
+
+
+@app.command(rich_help_panel=_PANEL)
+def reseal(env_file: EnvFile = ".env") -> None:
+    """After SECRET_KEY was changed: encrypt everything stored under the new one (see SECRET_KEY_PREVIOUS)."""
+    from aurora.cli.reseal import reseal as run_reseal
+
+    _exit(run_reseal(env_file=env_file or None))
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -47,13 +57,22 @@ def emulate(
     limits: Annotated[
         str, typer.Option(help="real: the markets' own limits and quotas; relaxed: none.")
     ] = "real",
+    offers: Annotated[int, typer.Option(help="Offers of Vast.ai.", min=0)] = 2400,
+    era: Annotated[str, typer.Option(help="Version of Akash's Console API: a or b.")] = "b",
 ) -> None:
     """Run the provider emulators, each under its own prefix (/vastai/api/v0/...)."""
     from aurora.cli.emulate import emulate as run_emulators
 
     _exit(
         run_emulators(
-            host=host, port=port, providers=providers, seed=seed, state_speed=state_speed, limits=limits
+            host=host,
+            port=port,
+            providers=providers,
+            seed=seed,
+            state_speed=state_speed,
+            limits=limits,
+            offers=offers,
+            era=era,
         )
     )
 
