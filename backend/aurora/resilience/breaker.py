@@ -6,6 +6,7 @@ context manager turns a cancellation into its own error, half-open admits everyb
 """
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,12 +20,18 @@ from aurora.domain.health import BreakerState
 from aurora.domain.operation import OperationClass
 from aurora.resilience.events import BreakerChanged, Hooks
 from aurora.resilience.policy import BreakerPolicy
+from aurora.resilience.shared import SharedState
 from aurora.resilience.verdict import Verdict
 
 STATES: dict[str, BreakerState] = {
     pybreaker.STATE_CLOSED: BreakerState.CLOSED,
     pybreaker.STATE_HALF_OPEN: BreakerState.HALF_OPEN,
     pybreaker.STATE_OPEN: BreakerState.OPEN,
+}
+_MOVES: dict[BreakerState, Callable[[pybreaker.CircuitBreaker], object]] = {
+    BreakerState.CLOSED: pybreaker.CircuitBreaker.close,
+    BreakerState.HALF_OPEN: pybreaker.CircuitBreaker.half_open,
+    BreakerState.OPEN: pybreaker.CircuitBreaker.open,
 }
 PROBES_BUSY_S = 1.0
 """What is told to a call that comes while all probes are under way."""
@@ -104,12 +111,16 @@ class Breaker:
         self._last_failure_time: datetime | None = None
         self._opened_at: datetime | None = None
         self._open_since: datetime | None = None
+        self._busy_until = 0.0  # probes of other replicas take all the room until then
+        self._adopting: SharedState | None = None
+        self._counts = pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED)
         self._circuit = pybreaker.CircuitBreaker(
             fail_max=policy.threshold,
             reset_timeout=policy.open_s,
             success_threshold=policy.half_open_max,
             name=f"{provider}/{operation_class}",
             listeners=[_Changes(self)],
+            state_storage=self._counts,
             throw_new_error_on_trip=False,
         )
 
@@ -122,16 +133,40 @@ class Breaker:
             left = self._reopen_at - self._clock.monotonic()
             if left > 0:
                 self._refuse(left)
-        elif self._probes + self._circuit.success_counter >= self._policy.half_open_max:
+        elif self._full():
             self._refuse(PROBES_BUSY_S)
 
-    def admit(self, *, force: bool = False) -> int:
+    def _full(self) -> bool:
+        """In half-open: is there no room for another probe, here or at all replicas together?"""
+        known = self._probes + self._circuit.success_counter
+        return known >= self._policy.half_open_max or self._busy_until > self._clock.monotonic()
+
+    @property
+    def generation(self) -> int:
+        """Higher with every change of state."""
+        return self._generation
+
+    @property
+    def closed(self) -> bool:
+        """False: a call is a probe."""
+        return self._circuit.current_state == pybreaker.STATE_CLOSED
+
+    @property
+    def troubled(self) -> bool:
+        """Does a success change anything?"""
+        return self._circuit.fail_counter > 0 or not self.closed
+
+    def admit(self, *, force: bool = False, granted: bool = False) -> int:
         """Take leave to call; give the returned generation back to `record`, whatever happens.
 
-        `force` turns open into half-open before its time; it does not add probes. Raises CircuitBreakerOpen.
+        `force` turns open into half-open before its time; it does not add probes. `granted`: a probe for which all
+        replicas together have room. Raises CircuitBreakerOpen.
         """
         circuit = self._circuit
         if circuit.current_state == pybreaker.STATE_CLOSED:
+            return self._generation
+        if granted and circuit.current_state == pybreaker.STATE_HALF_OPEN:
+            self._probes += 1
             return self._generation
         if not (force and circuit.current_state == pybreaker.STATE_OPEN):
             self.peek()
@@ -146,13 +181,57 @@ class Breaker:
             return
         if self._circuit.current_state == pybreaker.STATE_HALF_OPEN:
             self._probes -= 1
-        if verdict is Verdict.OK:
-            self._success_count += 1
-            self._circuit.call(_succeed)
-        elif verdict is Verdict.FAIL:
-            self._last_failure_time = self._clock.now()
-            with suppress(_CountedFailureError):
-                self._circuit.call(_fail)
+        self._saw(verdict)
+        self._move(verdict)
+
+    def note(self, generation: int, verdict: Verdict) -> None:
+        """As `record` where the state is shared: only what this process has seen; the state itself comes by `adopt`."""
+        if generation == self._generation and self._probes > 0:
+            self._probes -= 1
+        self._saw(verdict)
+
+    def judge_alone(self, generation: int, verdict: Verdict) -> None:
+        """After `note`: those who share the state cannot be reached, so it moves by our own counts."""
+        if generation == self._generation:
+            self._move(verdict)
+
+    def adopt(self, shared: SharedState) -> None:
+        """Be as all replicas are. What is older than our own state is ignored."""
+        if shared.generation < self._generation:
+            return
+        if shared.generation > self._generation:
+            self._probes = 0
+        self._busy_until = 0.0
+        self._adopting = shared
+        try:
+            if STATES[self._circuit.current_state] is not shared.state:
+                _MOVES[shared.state](self._circuit)
+        finally:
+            self._adopting = None
+        self._generation = shared.generation
+        self._trip_count = max(self._trip_count, shared.trips)
+        self._trips_in_a_row = shared.trips_in_a_row
+        self._reopen_at = self._clock.monotonic() + shared.open_left_s
+        if shared.state is not BreakerState.CLOSED:
+            self._open_since = shared.open_since or self._open_since
+        self._count(failures=shared.failures, successes=shared.successes)
+
+    def busy(self) -> None:
+        """The probes of other replicas take all the room."""
+        self._busy_until = self._clock.monotonic() + PROBES_BUSY_S
+
+    def to_share(self) -> SharedState:
+        """Our own state, for those who were not there when it came about."""
+        return SharedState(
+            state=STATES[self._circuit.current_state],
+            generation=self._generation,
+            failures=self._circuit.fail_counter,
+            successes=self._circuit.success_counter,
+            trips=self._trip_count,
+            trips_in_a_row=self._trips_in_a_row,
+            open_left_s=max(0.0, self._reopen_at - self._clock.monotonic()),
+            open_since=self._open_since,
+        )
 
     def reset(self) -> None:
         """Close by hand: the failures, the doubling and every call under way are forgotten.
@@ -160,6 +239,7 @@ class Breaker:
         What the process has seen in its life (successes, trips, the last failure) is history and stays.
         """
         self._circuit.close()
+        self._busy_until = 0.0
         self._generation += 1  # also when it was closed already: what is under way counts no more
 
     def view(self) -> BreakerView:
@@ -191,7 +271,33 @@ class Breaker:
         if self._hooks:
             self._hooks.emit(BreakerChanged(self._provider, self._class, old, new, retry_after))
 
+    def _saw(self, verdict: Verdict) -> None:
+        if verdict is Verdict.OK:
+            self._success_count += 1
+        elif verdict is Verdict.FAIL:
+            self._last_failure_time = self._clock.now()
+
+    def _move(self, verdict: Verdict) -> None:
+        if verdict is Verdict.OK:
+            self._circuit.call(_succeed)
+        elif verdict is Verdict.FAIL:
+            with suppress(_CountedFailureError):
+                self._circuit.call(_fail)
+
+    def _count(self, *, failures: int, successes: int) -> None:
+        counts = self._counts
+        counts.reset_counter()
+        counts.reset_success_counter()
+        for _ in range(failures):
+            counts.increment_counter()
+        for _ in range(successes):
+            counts.increment_success_counter()
+
     def _trip(self) -> float:
+        if self._adopting is not None:
+            self._opened_at = self._clock.now()
+            self._open_since = self._open_since or self._opened_at
+            return self._adopting.open_left_s
         self._trip_count += 1
         self._trips_in_a_row += 1
         self._opened_at = self._clock.now()

@@ -52,19 +52,45 @@ class Credential:
                 refusal.next_check = self._clock.monotonic() + self._recheck_s
 
     def refused(self, operation: Operation, error: CredentialRefused) -> None:
-        key = operation if error.status == FORBIDDEN else None
+        self._refuse(operation if error.status == FORBIDDEN else None, error)
+
+    def _refuse(self, key: Operation | None, error: CredentialRefused) -> None:
         known = self._refusals.get(key)
         since = self._clock.now() if known is None else known.since
         self._refusals[key] = _Refusal(error, since, self._clock.monotonic() + self._recheck_s)
         if known is None and self._hooks:
             self._hooks.emit(CredentialChanged(self._provider, refused=True, detail=error.detail))
 
+    def learn(self, key: Operation | None, error: CredentialRefused, *, in_doubt: bool = False) -> None:
+        """Another replica was refused with the same key: asking again would tell us the same.
+
+        `in_doubt`: it may have been long ago, so the next call asks.
+        """
+        if key not in self._refusals:
+            self._refuse(key, error)
+            if in_doubt:
+                self._refusals[key].next_check = self._clock.monotonic()
+
+    def forget(self, key: Operation | None) -> None:
+        """Another replica was served with the same key."""
+        if self._refusals.pop(key, None) is not None:
+            self._say_accepted()
+
+    @property
+    def refused_keys(self) -> frozenset[Operation | None]:
+        """What is refused: an operation by itself, None for the key as such."""
+        return frozenset(self._refusals)
+
     def accepted(self, operation: Operation) -> None:
         """The provider served us: the key is good, for this operation too."""
         if not self._refusals:
             return
         ended = [self._refusals.pop(key, None) for key in (None, operation)]
-        if any(ended) and not self._refusals and self._hooks:
+        if any(ended):
+            self._say_accepted()
+
+    def _say_accepted(self) -> None:
+        if not self._refusals and self._hooks:
             self._hooks.emit(CredentialChanged(self._provider, refused=False, detail=""))
 
     @property

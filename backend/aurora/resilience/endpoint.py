@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aurora.domain.clock import Clock
 from aurora.resilience.meter import Bucket, Meter, StrictWindow
 from aurora.resilience.policy import EndpointRule
+from aurora.resilience.shared import TokenWant
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,29 @@ class EndpointMeter:
         """Rows already returned; without a limit per period there is nothing to count."""
         if self._period is not None:
             self._period.charge(amount)
+
+    def charge_call(self, cost: float) -> None:
+        """As `spend`, whether or not it fits."""
+        if self._interval is not None:
+            self._interval.charge(1)
+        self.charge(cost)
+
+    def wants(self, name: str, cost: float) -> list[TokenWant]:
+        """What one call takes of the buckets that all replicas share."""
+        found = []
+        if self._rule.min_interval_s is not None:
+            found.append(TokenWant(f"{name}#interval", 1, 0, 1, 1 / self._rule.min_interval_s))
+        bucket = self.period_bucket(name)
+        if bucket is not None and self._rule.per_period is not None:
+            capacity, per_s = self._rule.per_period, self._rule.per_period / self._rule.period_s
+            if self._rule.strict:  # half at once and half over the period: never more than all in any window
+                capacity, per_s = max(1.0, capacity / 2), per_s / 2
+            found.append(TokenWant(bucket, min(cost, capacity), 0, capacity, per_s))
+        return found
+
+    def period_bucket(self, name: str) -> str | None:
+        """The shared bucket of the limit per period, where there is one."""
+        return None if self._period is None else f"{name}#period"
 
     def carry(self, old: "EndpointMeter") -> None:
         """What the old limit had counted is still used, as far as the new one can hold it."""

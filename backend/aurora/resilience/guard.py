@@ -1,18 +1,21 @@
 """The resilience layers of one provider: deadline, cache, then the pipeline (retry, breaker, limiter, ...)."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar, cast
 
 from aurora.domain.clock import Clock
 from aurora.domain.operation import CACHEABLE, Operation, OperationClass
 from aurora.resilience import deadline
-from aurora.resilience.breaker import worst
+from aurora.resilience.breaker import Breaker, worst
 from aurora.resilience.cache import Cache, Entry, Fetched, Key
+from aurora.resilience.credential import Credential
 from aurora.resilience.events import Hooks
+from aurora.resilience.limiter import Limiter
 from aurora.resilience.pause import Pause
 from aurora.resilience.pipeline import Pipeline, Request
 from aurora.resilience.policy import GuardPolicy, LimiterPolicy
+from aurora.resilience.shared import Shared
 from aurora.resilience.view import GuardView
 
 T = TypeVar("T")
@@ -104,6 +107,29 @@ class Guard:
         own = self._clock.monotonic() + self._policy.attempt_timeout_s
         request = Request(operation, send, operation.value, 1.0, min(deadline.ends_at(), own), force=force)
         return cast("T", await self._pipeline.attempt(request))
+
+    def join(self, shared: Shared) -> None:
+        """From now on tokens and circuits are those of all replicas. Before the first call."""
+        self._pipeline.limiter.shared = shared.limits
+        self._pipeline.circuits = shared.circuits
+
+    @property
+    def breakers(self) -> Mapping[OperationClass, Breaker]:
+        """For those who keep them equal on all replicas."""
+        return self._pipeline.breakers
+
+    @property
+    def limiter(self) -> Limiter:
+        """As `breakers`; its pauses too."""
+        return self._pipeline.limiter
+
+    @property
+    def credential(self) -> Credential:
+        return self._pipeline.credential
+
+    @property
+    def policy(self) -> GuardPolicy:
+        return self._policy
 
     def charge(self, endpoint: str, amount: float) -> None:
         """Take `amount` from an endpoint class after the fact (a quota counted in returned rows)."""

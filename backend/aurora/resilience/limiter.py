@@ -16,6 +16,7 @@ from aurora.resilience.events import Hooks, RateLimitedLocally
 from aurora.resilience.meter import Bucket
 from aurora.resilience.pause import Pause, Pauses
 from aurora.resilience.policy import LimiterPolicy
+from aurora.resilience.shared import SharedLimits, TokenWant
 
 RECHECK_S = 5.0
 """A waiter looks again at least this often: limits may be relaxed, others may have given up."""
@@ -60,6 +61,8 @@ class Limiter:
         self._line: list[_Ticket] = []
         self._blocked = self._delayed = self._rejected = 0
         self.pauses = Pauses(provider, clock=clock, hooks=hooks)
+        self.shared: SharedLimits | None = None
+        """The tokens that all replicas take from, beside our own."""
         self._policy = policy
         self._bucket = _bucket(policy, clock)
         self._endpoints = endpoint_meters(policy.endpoints, clock, old={})
@@ -73,9 +76,8 @@ class Limiter:
         wait would be longer; `retry_after` is that wait.
         """
         ticket = _Ticket(operation, endpoint, cost, operation in RESERVED)
-        wait = self._wait_for(ticket)
-        if wait > 0:
-            await self._wait_in_line(ticket, wait, ends_at=self._clock.monotonic() + remaining)
+        if self._wait_for(ticket) > 0 or self._is_shared:
+            await self._take_in_line(ticket, ends_at=self._clock.monotonic() + remaining)
         elif self._policy.enabled:
             await self._spend(ticket)
 
@@ -84,6 +86,8 @@ class Limiter:
         meter = self._endpoints.get(endpoint)
         if meter is not None:
             meter.charge(amount)
+            if self.shared is not None and (bucket := meter.period_bucket(endpoint)) is not None:
+                self.shared.charge(bucket, amount)
 
     def set_limits(self, policy: LimiterPolicy) -> None:
         """New numbers from now on; what was used stays used, pauses stay."""
@@ -92,6 +96,10 @@ class Limiter:
         self._bucket = bucket
         self._endpoints = endpoint_meters(policy.endpoints, self._clock, old=self._endpoints)
         self._policy = policy
+
+    def learn(self, left: float) -> None:
+        """Others took tokens too: no more than `left` are there for us."""
+        self._bucket.charge(max(0.0, self._bucket.capacity - self._bucket.used() - left))
 
     def view(self) -> LimiterView:
         capacity = self._bucket.capacity
@@ -110,20 +118,47 @@ class Limiter:
             pauses=self.pauses.active(),
         )
 
-    async def _wait_in_line(self, ticket: _Ticket, wait: float, *, ends_at: float) -> None:
-        self._blocked += 1
-        self._stop_if_late(ticket, wait, ends_at)
-        self._delayed += 1
+    @property
+    def _is_shared(self) -> bool:
+        return self.shared is not None and self._policy.enabled
+
+    async def _take_in_line(self, ticket: _Ticket, *, ends_at: float) -> None:
+        """In line from the first look on: while the shared tokens are asked for, others may come."""
+        waited = False
         self._line.append(ticket)
         try:
-            while wait > 0:
-                await self._clock.sleep(min(max(wait, TICK_S), RECHECK_S))
-                wait = self._wait_for(ticket)
+            while (wait := await self._taken(ticket)) > 0:
+                self._blocked += not waited
                 self._stop_if_late(ticket, wait, ends_at)
-            if self._policy.enabled:
-                await self._spend(ticket)
+                self._delayed += not waited
+                waited = True
+                await self._clock.sleep(min(max(wait, TICK_S), RECHECK_S))
         finally:
             self._line.remove(ticket)
+
+    async def _taken(self, ticket: _Ticket) -> float:
+        """0: this ticket's tokens were taken. Else the seconds until it makes sense to look again."""
+        wait = self._wait_for(ticket)
+        if wait > 0 or not self._policy.enabled:
+            return wait
+        if self.shared is None:
+            await self._spend(ticket)
+            return 0.0
+        wait = await self.shared.take(self._wants(ticket))
+        if wait <= 0:
+            # charged, not spent: somebody with reserve may have come while the others' tokens were asked for
+            self._bucket.charge(min(ticket.cost, self._bucket.capacity))
+            meter = self._endpoints.get(ticket.endpoint)
+            if meter is not None:
+                meter.charge_call(ticket.cost)
+        return wait
+
+    def _wants(self, ticket: _Ticket) -> list[TokenWant]:
+        bucket = self._bucket
+        keep = 0.0 if ticket.reserved else self._policy.reserved_share * bucket.capacity
+        own = TokenWant("", ticket.cost, keep, bucket.capacity, self._policy.rate_per_min / 60)
+        meter = self._endpoints.get(ticket.endpoint)
+        return [own] if meter is None else [own, *meter.wants(ticket.endpoint, ticket.cost)]
 
     def _wait_for(self, ticket: _Ticket) -> float:
         """Seconds until this ticket may go, given those before it."""

@@ -64,6 +64,11 @@ class Pauses:
         for key in [key for key in self._held if not key[1]]:
             self._end(key)
 
+    def end_undated(self, endpoint: str | None) -> None:
+        """Another replica was told that the provider is well again."""
+        if (endpoint, False) in self._held:
+            self._end((endpoint, False))
+
     def remaining(self, endpoint: str) -> float:
         """Seconds of silence left for calls of `endpoint`."""
         return max((left for left, _ in self._on(endpoint)), default=0.0)

@@ -34,12 +34,15 @@ from aurora.resilience.events import BreakerRefused, CallFinished, Hooks, Retrie
 from aurora.resilience.limiter import Limiter
 from aurora.resilience.policy import GuardPolicy
 from aurora.resilience.retry import Retry
+from aurora.resilience.shared import SharedCircuits
 from aurora.resilience.verdict import Verdict, judge
 from aurora.resilience.window import Window
 
 OWN_TIME_SHARE = 0.95
 """An attempt that had this much of its own time-out has been given its time; a background call's last attempt
 never has all of it, because waiting has used some of the total."""
+_TELL_S = 0.5
+"""An outcome that other replicas must know of holds its call up for no longer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +80,8 @@ class Pipeline:
             provider, recheck_s=policy.credential_recheck_s, clock=clock, hooks=hooks
         )
         self.window = Window(clock)
+        self.circuits: SharedCircuits | None = None
+        """The state that all replicas share; the breakers follow it."""
 
     async def run(self, request: Request) -> object:
         """The answer, after as many attempts as the operation's rule, the budget and the deadline allow.
@@ -117,7 +122,7 @@ class Pipeline:
         try:
             self._require_time(request)
             self.credential.enter(operation, force=request.force)
-            generation = self._admit(breaker, request)
+            generation = await self._leave(breaker, request)
             return await self._send(request, breaker, generation)
         finally:
             self.bulkhead.leave()
@@ -138,9 +143,23 @@ class Pipeline:
             self._tell_refused(operation, refused)
             raise
 
-    def _admit(self, breaker: Breaker, request: Request) -> int:
+    async def _leave(self, breaker: Breaker, request: Request) -> int:
+        """The permit to send. A probe needs the leave of all replicas, as long as they can be asked."""
+        operation_class = CLASS_OF[request.operation]
+        if self.circuits is None or breaker.closed or not self.circuits.rules(operation_class):
+            return self._admit(breaker, request, force=request.force)
+        granted = await self.circuits.probe(operation_class, force=request.force)
+        own = not self.circuits.rules(operation_class)
         try:
-            return breaker.admit(force=request.force)
+            return self._admit(breaker, request, force=request.force and own, granted=granted)
+        except CircuitBreakerOpen:
+            if granted:
+                self.circuits.tell(operation_class, breaker.generation, Verdict.NEUTRAL)
+            raise
+
+    def _admit(self, breaker: Breaker, request: Request, *, force: bool, granted: bool = False) -> int:
+        try:
+            return breaker.admit(force=force, granted=granted)
         except CircuitBreakerOpen as refused:
             self._tell_refused(request.operation, refused)
             raise
@@ -154,10 +173,13 @@ class Pipeline:
         started = self._clock.monotonic()
         try:
             answer = await self._timed(request)
+        except Exception as error:
+            await _adopted(self._record(request, breaker, generation, started=started, error=error))
+            raise
         except BaseException as error:
             self._record(request, breaker, generation, started=started, error=error)
             raise
-        self._record(request, breaker, generation, started=started, error=None)
+        await _adopted(self._record(request, breaker, generation, started=started, error=None))
         return answer
 
     async def _timed(self, request: Request) -> object:
@@ -181,11 +203,11 @@ class Pipeline:
         *,
         started: float,
         error: BaseException | None,
-    ) -> None:
-        """Each layer learns of the outcome what concerns it."""
+    ) -> "asyncio.Future[None] | None":
+        """Each layer learns of the outcome what concerns it. Where replicas share it: done when they know."""
         verdict = judge(error)
         ms = (self._clock.monotonic() - started) * 1000
-        breaker.record(generation, verdict)
+        told = self._tell_breaker(breaker, CLASS_OF[request.operation], generation, verdict)
         code = _code(error)
         if not isinstance(error, asyncio.CancelledError):
             self.window.record(verdict, ms=ms if _answered(error) else None, code=code, detail=_detail(error))
@@ -198,6 +220,20 @@ class Pipeline:
             self._hooks.emit(
                 CallFinished(self._provider, request.operation, request.endpoint, verdict, ms, code)
             )
+        return told
+
+    def _tell_breaker(
+        self, breaker: Breaker, operation_class: OperationClass, generation: int, verdict: Verdict
+    ) -> "asyncio.Future[None] | None":
+        """A healthy call changes nothing, so nobody is told."""
+        if self.circuits is None or not self.circuits.rules(operation_class):
+            breaker.record(generation, verdict)
+            return None
+        breaker.note(generation, verdict)
+        says_nothing = breaker.closed if verdict is Verdict.NEUTRAL else not breaker.troubled
+        if says_nothing and verdict is not Verdict.FAIL:
+            return None
+        return self.circuits.tell(operation_class, generation, verdict)
 
     def _heed(self, request: Request, error: ProviderError) -> None:
         """The provider said something about our further calls."""
@@ -209,6 +245,12 @@ class Pipeline:
             self.limiter.pauses.pause_until(error.until, reason=error.detail, endpoint=request.endpoint)
         elif isinstance(error, (RateLimited, Unavailable)) and error.retry_after is not None:
             self.limiter.pauses.pause(error.retry_after, reason=error.detail, endpoint=request.endpoint)
+
+
+async def _adopted(told: "asyncio.Future[None] | None") -> None:
+    """So that the next call meets the new state; the caller does not wait long for it."""
+    if told is not None:
+        await asyncio.wait({told}, timeout=_TELL_S)
 
 
 def _code(error: BaseException | None) -> str | None:

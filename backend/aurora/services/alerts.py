@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -15,6 +15,7 @@ from aurora.services.provider_status import MIN_SAMPLES
 SUCCESS_RATE = 0.70
 BREAKER_OPEN_S = 300.0
 UTILIZATION = 0.90
+ORPHAN_FOUND = "orphan_found"
 PRICE_DRIFT = 0.05
 """Share by which a charged price may lie above the one that was decided on."""
 
@@ -51,6 +52,16 @@ class Rule:
     after_s: float = 0.0
     clear_s: float = 0.0
     severity: str = "warning"
+
+    @property
+    def runbook(self) -> str:
+        """Where the repository says what to do."""
+        return runbook(self.name)
+
+
+def runbook(name: str) -> str:
+    """Path and heading in the repository."""
+    return f"docs/operations.md#{name}"
 
 
 def _success_rate_low(facts: Facts) -> str | None:
@@ -117,7 +128,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("credential_refused", _credential_refused, "The provider refuses our key.", severity="critical"),
     Rule(
-        "orphan_found",
+        ORPHAN_FOUND,
         _orphan_found,
         "An instance carries our name and no record knows it.",
         severity="critical",
@@ -142,6 +153,8 @@ class Transition:
     detail: str
     severity: str
     at: datetime
+    since: datetime
+    """When it began."""
     seconds: float = 0.0
     """How long it lasted, at its end."""
 
@@ -157,8 +170,11 @@ class _Watch:
     changed_at: float
     """Monotonic seconds since when the condition has been what `broken` says."""
     broken: bool
+    since: datetime
+    """When it began last."""
     active: bool = False
     started_at: float = 0.0
+    """The same in monotonic seconds."""
     detail: str = ""
 
 
@@ -169,7 +185,7 @@ class AlertBook:
         self, clock: Clock, *, rules: Iterable[Rule] = RULES, listeners: Iterable[Listener] = ()
     ) -> None:
         self._clock = clock
-        self._rules = tuple(rules)
+        self._rules = {rule.name: rule for rule in rules}
         self._listeners = list(listeners)
         self._watches: dict[tuple[str, str], _Watch] = {}
         self._log = structlog.get_logger("aurora.alerts")
@@ -182,20 +198,29 @@ class AlertBook:
         """True or False by (name, provider), for every pair that was ever evaluated."""
         return {key: watch.active for key, watch in self._watches.items()}
 
-    def active(self) -> list[dict[str, str]]:
-        """What holds now, for people."""
-        return [
-            {"name": name, "provider": provider, "detail": watch.detail}
-            for (name, provider), watch in self._watches.items()
-            if watch.active
-        ]
+    def active(self) -> list[dict[str, Any]]:
+        """What holds now, for people; the gravest and oldest first."""
+        found = [self._shown(*key, watch) for key, watch in self._watches.items() if watch.active]
+        return sorted(found, key=lambda each: (each["severity"] != "critical", each["since"]))
+
+    def _shown(self, name: str, provider: str, watch: _Watch) -> dict[str, Any]:
+        rule = self._rules[name]
+        return {
+            "name": name,
+            "provider": provider,
+            "severity": rule.severity,
+            "since": watch.since,
+            "detail": watch.detail,
+            "meaning": rule.meaning,
+            "runbook": rule.runbook,
+        }
 
     def evaluate(self, facts: Iterable[Facts]) -> tuple[Transition, ...]:
         """Judge all rules; a provider that is no longer among the facts has no alerts any more."""
         now = self._clock.monotonic()
         given = {each.provider: each for each in facts}
         told: list[Transition] = []
-        for rule in self._rules:
+        for rule in self._rules.values():
             gone = [
                 provider for name, provider in self._watches if name == rule.name and provider not in given
             ]
@@ -210,7 +235,7 @@ class AlertBook:
 
     def _judge(self, rule: Rule, provider: str, *, detail: str | None, now: float) -> Transition | None:
         broken = detail is not None
-        watch = self._watches.setdefault((rule.name, provider), _Watch(now, broken))
+        watch = self._watches.setdefault((rule.name, provider), _Watch(now, broken, self._clock.now()))
         if watch.broken is not broken:
             watch.broken, watch.changed_at = broken, now
         watch.detail = detail or watch.detail
@@ -219,7 +244,8 @@ class AlertBook:
             return None
         watch.active = broken
         lasted = 0.0 if broken else now - watch.started_at
-        watch.started_at = now if broken else watch.started_at
+        if broken:
+            watch.started_at, watch.since = now, self._clock.now()
         return Transition(
             rule.name,
             provider,
@@ -227,6 +253,7 @@ class AlertBook:
             detail=watch.detail,
             severity=rule.severity,
             at=self._clock.now(),
+            since=watch.since,
             seconds=lasted,
         )
 

@@ -1,6 +1,6 @@
 """Routing again for a deployment whose attempt was refused, failed or was interrupted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class ChosenAttempt:
     attempt: Attempt
     decision: dict[str, Any]
     hold: Hold
+    knew: Callable[[Hold], bool] = lambda _hold: True
+    """Did the decision know of this hold?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Candidates:
             now=now,
         )
         hold = hold_for(attempt, chosen)
+        knew = self._overlay.knowledge()
         if avoid_provider is None:
             self._overlay.take(hold)
         context = DecisionContext(
@@ -113,8 +116,8 @@ class Candidates:
             attempt=number,
             parent_decision=deployment.decision_id,
         )
-        record = decision_record(decision, request, context=context, holds=self._market.holds())
-        return ChosenAttempt(attempt, {**record, "chosen": chosen.offer_id}, hold)
+        record = decision_record(decision, request, context=context, holds=self._market.holds(request.gpu))
+        return ChosenAttempt(attempt, {**record, "chosen": chosen.offer_id}, hold, knew)
 
     def _request(
         self, deployment: Deployment, attempts: Sequence[Attempt], avoid_provider: str | None

@@ -1,8 +1,7 @@
 """A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, who was refused, what would change it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 from aurora.db.repositories.holds import Hold
@@ -92,23 +91,14 @@ def ranked_record(one: RankedOffer) -> dict[str, Any]:
 
 def eliminated_record(decision: Decision) -> dict[str, Any]:
     """Per reason how many, and a few of them with their sentences: different ones first."""
-    by_reason: dict[str, list[Elimination]] = {}
-    for entry in decision.eliminated:
-        by_reason.setdefault(entry.reason.value, []).append(entry)
+    eliminated = decision.eliminated
     return {
-        reason: {"count": len(entries), "examples": [_example(entry) for entry in _examples(entries)]}
-        for reason, entries in by_reason.items()
+        reason.value: {
+            "count": count,
+            "examples": [_example(entry) for entry in eliminated.examples(reason, _EXAMPLES)],
+        }
+        for reason, count in eliminated.counts.items()
     }
-
-
-def _examples(entries: Sequence[Elimination]) -> list[Elimination]:
-    """One per sentence; then further offers of which the same is said."""
-    by_sentence: dict[str, Elimination] = {}
-    for entry in entries:
-        by_sentence.setdefault(entry.detail, entry)
-    different = list(by_sentence.values())[:_EXAMPLES]
-    rest = (entry for entry in entries if entry not in different)
-    return [*different, *islice(rest, _EXAMPLES - len(different))]
 
 
 def _example(entry: Elimination) -> dict[str, str]:

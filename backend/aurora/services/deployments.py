@@ -9,15 +9,19 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aurora.db.database import Database
+from aurora.db.repositories import audit
 from aurora.db.repositories import deployments as rows
+from aurora.domain.audit import AuditAction
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
-from aurora.domain.errors import Conflict, InvalidRequest, NotFound
+from aurora.domain.errors import Conflict, InstanceNotFound, InvalidRequest, NotFound
 from aurora.domain.instance import LogLine
 from aurora.domain.money import usd, usd_up
 from aurora.domain.records import DeploymentEvent, DeploymentView
 from aurora.providers.base import Provider
+from aurora.services.audit import entry
 from aurora.services.ports import Caller, Page
+from aurora.services.tenant_book import AnySpender, Spenders
 
 _MAX_PAGE = 200
 
@@ -32,7 +36,9 @@ class DeploymentDesk:
         clock: Clock,
         provider: Callable[[str], Provider],
         kick: Callable[[], None],
+        tenants: Spenders | None = None,
     ) -> None:
+        self._tenants = tenants or AnySpender()
         self._database = database
         self._clock = clock
         self._provider = provider
@@ -76,6 +82,7 @@ class DeploymentDesk:
         """Ask for the end. Idempotent: an ended deployment is answered as it is."""
         view = await self.get(deployment_id, caller=caller)
         if view.deployment.status.ended:
+            caller.trail.changed = False
             return view
         now = self._clock.now()
         asked = DeploymentEvent(
@@ -86,8 +93,12 @@ class DeploymentDesk:
             data={"actor": caller.actor},
         )
         async with self._database.write() as connection:
-            if await rows.want_terminated(connection, deployment_id, now=now):
+            first = await rows.want_terminated(connection, deployment_id, now=now)
+            if first:
                 await rows.add_events(connection, [asked])
+                row = entry(caller, AuditAction.TERMINATE, at=now, target=deployment_id, status=202)
+                await audit.add(connection, row)
+        caller.trail.written, caller.trail.changed = first, first
         self._kick()
         return await self.get(deployment_id, caller=caller)
 
@@ -95,6 +106,7 @@ class DeploymentDesk:
         """Add GPU-hours, and their price at the ceiling x 1.2 to the cost limit. Ended or ending: Conflict."""
         hours = _hours(gpu_hours)
         view = await self.get(deployment_id, caller=caller)
+        await self._tenants.may_spend(caller.tenant)
         request = view.deployment.request
         count = int(view.current.gpu_count if view.current else request["gpu_count"])
         seconds = float(hours / count * 3600)
@@ -111,6 +123,16 @@ class DeploymentDesk:
             if not await rows.extend(connection, deployment_id, seconds=seconds, cost=cost, now=now):
                 raise Conflict(f"{deployment_id} is ending or has ended", code="already_ending")
             await rows.add_events(connection, [event])
+            row = entry(
+                caller,
+                AuditAction.EXTEND,
+                at=now,
+                target=deployment_id,
+                status=200,
+                data={"gpu_hours": str(hours)},
+            )
+            await audit.add(connection, row)
+        caller.trail.written = True
         self._kick()
         return await self.get(deployment_id, caller=caller)
 
@@ -137,8 +159,16 @@ class DeploymentDesk:
         provider = self._provider(attempt.provider)
         if not provider.capabilities.logs:
             raise Conflict(f"{attempt.provider} has no logs", code="logs_unsupported")
-        async for line in provider.logs(attempt.external_id, tail=tail, follow=follow):
-            yield line
+        given = False
+        try:
+            async for line in provider.logs(attempt.external_id, tail=tail, follow=follow):
+                given = True
+                yield line
+        except InstanceNotFound:
+            # It ended a moment before our record of it does: what was kept of its log is all there is.
+            if not given:
+                for line in await self._archived(deployment_id, tail=tail, ended=True):
+                    yield line
 
     async def _archived(self, deployment_id: str, *, tail: int, ended: bool) -> list[LogLine]:
         async with self._database.read() as connection:

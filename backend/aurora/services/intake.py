@@ -20,6 +20,7 @@ from aurora.domain.request import (
     Workload,
     WorkloadType,
 )
+from aurora.domain.tenant import DEFAULT_HOME, DEFAULT_TENANT, Tenant
 from aurora.services import intake_fields as read
 from aurora.services import intake_workload as container
 from aurora.services.router_config import POLICIES, RouterConfig
@@ -59,13 +60,34 @@ class RegionNames(Protocol):
 class TenantDefaults:
     """What a tenant has set for its own requests; None falls through to `config/router.yaml`."""
 
-    tenant: str = "default"
-    home_region: str = "us-east"
+    tenant: str = DEFAULT_TENANT
+    home_region: str = DEFAULT_HOME
     max_price: Decimal | None = None
     max_latency_ms: float | None = None
     min_reputation: float | None = None
     weights: Weights | None = None
     policy: str | None = None
+    reputation_floor: float | None = None
+    """No request may ask for less."""
+    providers: frozenset[str] = frozenset()
+    """Only these, when not empty."""
+    exclude_providers: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> "TenantDefaults":
+        limits = tenant.limits
+        return cls(
+            tenant=tenant.id,
+            home_region=tenant.home_region or DEFAULT_HOME,
+            max_price=limits.max_price,
+            max_latency_ms=limits.max_latency_ms,
+            min_reputation=limits.min_reputation,
+            weights=limits.weights,
+            policy=limits.policy,
+            reputation_floor=limits.reputation_floor,
+            providers=limits.providers,
+            exclude_providers=limits.exclude_providers,
+        )
 
 
 def no_families() -> Collection[str]:
@@ -127,8 +149,8 @@ class RequestIntake:
             workload=self._workload(given, workload_type),
             min_vram_gb=_optional(given, "min_vram_gb", low=0, high=10_000),
             min_g_score=_optional(given, "min_g_score", low=0, high=100),
-            providers=self._names(given, "providers"),
-            exclude_providers=self._names(given, "exclude_providers"),
+            providers=self._providers(given, owner),
+            exclude_providers=self._names(given, "exclude_providers") | owner.exclude_providers,
             spot=read.flag("spot", given.get("spot", True)),
             allow_larger=read.flag("allow_larger", given.get("allow_larger", False)),
             policy=self._policy(given, owner),
@@ -194,8 +216,12 @@ class RequestIntake:
 
     def _min_reputation(self, given: Mapping[str, Any], owner: TenantDefaults) -> float:
         default = self._config.defaults.min_reputation
-        value = given.get("min_reputation", default if owner.min_reputation is None else owner.min_reputation)
-        return read.number("min_reputation", value, low=0, high=100)
+        floor = owner.reputation_floor or 0.0
+        default = max(floor, default if owner.min_reputation is None else owner.min_reputation)
+        found = read.number("min_reputation", given.get("min_reputation", default), low=0, high=100)
+        if found < floor:
+            raise InvalidRequest("min_reputation", f"must be at least {floor:g}, the tenant's floor")
+        return found
 
     def _weights(self, given: Mapping[str, Any], owner: TenantDefaults) -> Weights:
         if "weights" in given:
@@ -205,6 +231,20 @@ class RequestIntake:
     def _policy(self, given: Mapping[str, Any], owner: TenantDefaults) -> str:
         default = owner.policy or self._config.defaults.policy
         return read.choice("policy", given.get("policy", default), known=self._rules.policies)
+
+    def _providers(self, given: Mapping[str, Any], owner: TenantDefaults) -> frozenset[str]:
+        """What the request names, within what the tenant may use."""
+        named = self._names(given, "providers")
+        refused = (named - owner.providers if owner.providers else frozenset()) | (
+            named & owner.exclude_providers
+        )
+        if refused:
+            allowed = sorted((owner.providers or self.providers) - owner.exclude_providers)
+            raise InvalidRequest(
+                "providers",
+                f"the tenant may not use {', '.join(sorted(refused))}; allowed: {', '.join(allowed)}",
+            )
+        return named or owner.providers
 
     def _names(self, given: Mapping[str, Any], field: str) -> frozenset[str]:
         return read.market_names(field, given.get(field, ()), known=self.providers)

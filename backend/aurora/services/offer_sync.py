@@ -4,7 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.database import Database
 from aurora.db.repositories import sync_runs as run_rows
@@ -19,6 +22,7 @@ from aurora.services.slice_order import Interest
 from aurora.services.slice_walk import PageReader
 from aurora.services.sync_findings import Findings, SyncMemory, SyncPolicy
 from aurora.services.sync_run import SyncRun
+from aurora.services.sync_writer import SyncDuty, SyncWriter, Unshared
 
 
 class Providers(Protocol):
@@ -73,6 +77,7 @@ class OfferSync:
         uncache: Callable[[str], object] | None = None,
         interest: Interest | None = None,
     ) -> None:
+        self._duty: SyncDuty = Unshared()
         self._providers = providers
         self._database = database
         self._catalogue = catalogue
@@ -83,6 +88,10 @@ class OfferSync:
         self._interest = interest or Interest(clock)
         self._courses: dict[str, _Course] = {}
         self._log = logging.getLogger("aurora.sync")
+
+    def serve(self, duty: SyncDuty) -> None:
+        """From now on read and write only when it is this process's turn."""
+        self._duty = duty
 
     def read_with(self, readers: int) -> None:
         """From the next runs on, so many slices at a time (the market's limits became known)."""
@@ -100,6 +109,10 @@ class OfferSync:
     def note_interest(self, name: str) -> None:
         """Somebody asks for this GPU family or slice: it is read first when time is short."""
         self._interest.note(name)
+
+    def learn(self, report: SyncReport) -> None:
+        """Another replica's run has ended."""
+        self._course(report.provider).latest = report
 
     def latest(self, provider: str) -> SyncReport | None:
         """The report of the last run that has ended, by this process or a former one (after `load`)."""
@@ -142,15 +155,18 @@ class OfferSync:
             self._clock,
             ends_at=started + longest_s,
             rule=policy.rule,
+            ours=lambda: self._duty.ours(provider.name),
         )
         blank = SyncReport(provider=provider.name, started_at=at, seconds=0.0, outcome="failed")
         try:
             if fresh and self._uncache is not None:
                 self._uncache(provider.name)
-            run_id = await self._begin(provider.name)
-            findings = await self._execute(reader, run_id, memory=course.memory, policy=policy)
+            fence = self._duty.fence(provider.name)
+            writer = SyncWriter(provider.name, self._database, self._clock, fence)
+            run_id = await self._begin(writer, at=at)
+            findings = await self._execute(reader, writer, run_id, memory=course.memory, policy=policy)
             report = self._report(blank, findings, seconds=self._clock.monotonic() - started)
-            await self._finish(run_id, report)
+            await self._finish(writer, run_id, report)
         except AuroraError as exc:
             # the database is away: nothing is written, the catalogue keeps what it has
             report = replace(blank, seconds=self._clock.monotonic() - started, error=str(exc))
@@ -165,23 +181,33 @@ class OfferSync:
             self._listener(report)
         return report
 
-    async def _begin(self, provider: str) -> int:
+    async def _begin(self, writer: SyncWriter, *, at: datetime) -> int:
         """A new run. When another process ran last, what it wrote is loaded first."""
-        async with self._database.write() as connection:
+        provider = writer.provider
+
+        async def begun(connection: AsyncConnection) -> tuple[int | None, int]:
             newest = (await run_rows.last_ids(connection, provider)).get(provider)
-            run_id = await run_rows.begin(connection, provider, at=self._clock.now())
+            return newest, await run_rows.begin(connection, provider, at=at)
+
+        newest, run_id = await writer.write(begun)
         if newest != self._catalogue.last_run(provider):
             await self._catalogue.reload(self._database, provider)
         self._catalogue.note_run(provider, run_id)
         return run_id
 
     async def _execute(
-        self, reader: PageReader, run_id: int, *, memory: SyncMemory, policy: SyncPolicy
+        self,
+        reader: PageReader,
+        writer: SyncWriter,
+        run_id: int,
+        *,
+        memory: SyncMemory,
+        policy: SyncPolicy,
     ) -> Findings:
         merge = SliceMerge(
             provider=reader.provider.name,
             run_id=run_id,
-            database=self._database,
+            writer=writer,
             catalogue=self._catalogue,
             clock=self._clock,
             memory=memory,
@@ -212,7 +238,7 @@ class OfferSync:
             error=findings.error,
         )
 
-    async def _finish(self, run_id: int, report: SyncReport) -> None:
+    async def _finish(self, writer: SyncWriter, run_id: int, report: SyncReport) -> None:
         now = self._clock.now()
         before = self._catalogue.last_line(report.provider)
         well = report.outcome in {"ok", "partial"}
@@ -223,9 +249,12 @@ class OfferSync:
             last_error=report.error,
             completeness=report.completeness,
         )
-        async with self._database.write() as connection:
+
+        async def finished(connection: AsyncConnection) -> None:
             await run_rows.finish(connection, run_id, report)
             await run_rows.save_provider(connection, line, at=now)
+
+        await writer.write(finished)
         self._catalogue.note_line(line)
 
     def _course(self, provider: str) -> _Course:

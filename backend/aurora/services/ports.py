@@ -1,9 +1,10 @@
 """What the HTTP API asks of the services, by shape."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from aurora.domain.audit import Trail
 from aurora.domain.instance import LogLine
 from aurora.domain.records import DeploymentEvent, DeploymentView, RouteAnswer
 from aurora.domain.request import ComputeRequest
@@ -16,6 +17,8 @@ class Caller:
     tenant: str = "default"
     actor: str = "local"
     scopes: frozenset[str] = frozenset({"route", "operate", "admin"})
+    trail: Trail = field(default_factory=Trail, compare=False, repr=False)
+    """What the audit log is to be told of this call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Routing(Protocol):
 
         With `wait_s` it answers as soon as the deployment runs or failed, at the latest then.
         Raises InvalidRequest, Conflict (code `idempotency_conflict` or `idempotency_in_flight`),
-        SpendingStopped, DatabaseUnavailable.
+        TenantDisabled, QuotaExceeded, SpendingStopped, DatabaseUnavailable.
         """
         ...
 

@@ -40,6 +40,20 @@ def _built_in() -> dict[str, ProviderConfig]:
             credentials_secret="AKASH_API_KEY",  # noqa: S106 - the name of the variable, not its value
             initial_reputation=84.0,  # a guess too
         ),
+        "ionet": ProviderConfig(
+            api_url="https://api.io.solutions/enterprise/v1/io-cloud/caas",
+            credentials_secret="IONET_API_KEY",  # noqa: S106 - the name of the variable, not its value
+            initial_reputation=88.0,  # a guess too
+        ),
+        "salad": ProviderConfig(
+            api_url="https://api.salad.com/api/public",
+            credentials_secret="SALAD_API_KEY",  # noqa: S106 - the name of the variable, not its value
+            initial_reputation=85.0,  # a guess too
+        ),
+        # Guesses as well. Their addresses are whoever runs the gateway's; Render's Dispersed has a known one.
+        "render": ProviderConfig(credentials_secret="RENDER_API_KEY", initial_reputation=83.0),  # noqa: S106
+        "aethir": ProviderConfig(credentials_secret="AETHIR_API_KEY", initial_reputation=90.0),  # noqa: S106
+        "flux": ProviderConfig(credentials_secret="FLUX_API_KEY", initial_reputation=82.0),  # noqa: S106
     }
 
 

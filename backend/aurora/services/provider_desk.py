@@ -11,6 +11,7 @@ import structlog
 
 from aurora.db.database import Database
 from aurora.db.repositories import incidents
+from aurora.db.repositories.health import Observation
 from aurora.db.repositories.incidents import Incident, IncidentKind
 from aurora.domain.clock import Clock
 from aurora.domain.errors import DatabaseUnavailable, InvalidRequest
@@ -25,8 +26,19 @@ from aurora.services.ports import Caller
 from aurora.services.provider_report import Json
 from aurora.services.provider_status import Condition, Evidence, judge, stale_after, system_status
 
+OBSERVED_S = 90.0
+"""What another replica saw longer ago says nothing any more."""
+_ILLNESS = {ProviderStatus.HEALTHY: 0, ProviderStatus.DEGRADED: 1, ProviderStatus.UNAVAILABLE: 2}
 BAND = 20
 """Width of a G-Score band."""
+
+
+class ResetOthers(Protocol):
+    """Closes breakers at the other replicas; False: they will be told later."""
+
+    async def __call__(
+        self, provider: str, operation_class: OperationClass | None, *, actor: str
+    ) -> bool: ...
 
 
 class Catalogue(Protocol):
@@ -86,6 +98,8 @@ class ProviderDesk:
         self._refusals: dict[str, _Refusal] = {}
         self._failed_checks: dict[str, str] = {}
         self._incidents: tuple[Incident, ...] | None = None
+        self._observed: Mapping[str, Observation] = {}
+        self._reset_others: ResetOthers | None = None
         self._log = structlog.get_logger("aurora.provider_desk")
 
     def status(self, name: str) -> ProviderStatus:
@@ -180,6 +194,8 @@ class ProviderDesk:
         chosen = _operation_class(operation_class)
         if guard is not None:
             guard.reset_breaker(chosen)
+        if self._reset_others is not None:
+            await self._reset_others(name, chosen, actor=actor)
         now = self._clock.now()
         classes = [chosen.value] if chosen else [each.value for each in OperationClass]
         detail = f"closed {', '.join(classes)}"
@@ -221,6 +237,19 @@ class ProviderDesk:
     def learn_incidents(self, known: Iterable[Incident]) -> None:
         """What the recorder has written and read: the uptime of `summary` is measured from it."""
         self._incidents = tuple(known)
+
+    def learn_observations(self, observed: Mapping[str, Observation]) -> None:
+        """What the replica that asks the markets has seen of them; nothing where that is ourselves.
+
+        Our own checks give way to it: nobody here would repeat one that failed.
+        """
+        self._observed = observed
+        if observed:
+            self._failed_checks.clear()
+
+    def resets_with(self, reset_others: "ResetOthers") -> None:
+        """Whatever is reset by hand is also reset at the other replicas."""
+        self._reset_others = reset_others
 
     def uptime_since(self) -> datetime:
         """The beginning of the window that uptime is measured in: at most 24 hours, at most since the start."""
@@ -278,7 +307,17 @@ class ProviderDesk:
             refused=self._refused(entry.name, view),
             check_failed=self._failed_checks.get(entry.name),
         )
-        return Seen(entry.name, judge(evidence), view, state)
+        return Seen(entry.name, self._worse(entry.name, judge(evidence)), view, state)
+
+    def _worse(self, name: str, own: Condition) -> Condition:
+        """Our own judgement, or that of the replica that asks the market if it is worse and fresh."""
+        seen = self._observed.get(name)
+        if seen is None or own.status is ProviderStatus.DISABLED:
+            return own
+        age_s = (self._clock.now() - seen.observed_at).total_seconds()
+        if age_s > OBSERVED_S or _ILLNESS.get(seen.status, 0) <= _ILLNESS.get(own.status, 0):
+            return own
+        return Condition(seen.status, seen.reason)
 
     def _refused(self, name: str, view: GuardView | None) -> str | None:
         refusal = self._refusals.get(name)

@@ -59,7 +59,7 @@ class Reputation:
 
     async def load(self, database: Database) -> None:
         """Count the stored outcomes anew; what other replicas saw is included."""
-        async with database.read() as connection:
+        async with database.read(bulk=True) as connection:
             counted = await outcomes.outcome_counts(connection)
         tally = _Tally()
         for row in counted:

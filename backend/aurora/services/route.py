@@ -7,19 +7,25 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.database import Database
-from aurora.db.repositories import decisions, deployments, holds
+from aurora.db.repositories import audit, decisions, deployments, holds
 from aurora.db.repositories import idempotency as keys
-from aurora.db.repositories.holds import Hold
+from aurora.db.repositories.holds import CapacityTaken, Hold
+from aurora.db.turns import Turns
+from aurora.domain.audit import AuditEntry
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import Conflict, DatabaseUnavailable, NotFound
 from aurora.domain.money import usd_text, usd_up
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, RouteAnswer
 from aurora.domain.request import ComputeRequest
+from aurora.domain.tenant import Quotas
 from aurora.routing.decision import Decision, RankedOffer
 from aurora.routing.router import decide
+from aurora.services import quota
+from aurora.services.audit import routed
 from aurora.services.candidates import RoutingIdentity
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.decision_record import DecisionContext, decision_record
@@ -31,11 +37,18 @@ from aurora.services.ports import Caller, Idempotency
 from aurora.services.request_record import to_record
 from aurora.services.route_answer import decided_answer, stored_answer
 from aurora.services.sealing import Sealer
+from aurora.services.tenant_book import AnySpender, Spenders
 from aurora.services.waiters import Waiters
 
 _OPERATION = "route"
 _RUNNING = DeploymentStatus.RUNNING
 _KEY_DAYS = 7
+_RACES = 20
+"""Decisions that may be lost to other replicas in a row; each lost one knows more than the one before."""
+_LONGEST_WAIT_S = 5.0
+_PRESSED_S = 0.5
+_AT_ONCE = 4
+"""Requests between their decision and its commit."""
 _COST_MARGIN = Decimal("1.2")
 
 
@@ -64,6 +77,7 @@ class RouteParts:
     kick: Callable[[], None]
     emulated: bool
     policies: PolicyDesk = field(default_factory=PolicyDesk)
+    tenants: Spenders = field(default_factory=AnySpender)
 
 
 class RouteService:
@@ -72,6 +86,17 @@ class RouteService:
     def __init__(self, parts: RouteParts) -> None:
         self._parts = parts
         self._in_flight: set[tuple[str, str]] = set()
+        # A few at once: one decides while others are written. Many would only make each other's transactions longer.
+        self._entry = Turns(_LONGEST_WAIT_S, at_once=_AT_ONCE)
+        self._pressed_until = 0.0
+
+    @property
+    def pressed(self) -> bool:
+        """Requests stood in line a moment ago: work in the background should give way."""
+        now = self._parts.clock.monotonic()
+        if self._entry.waiting:
+            self._pressed_until = now + _PRESSED_S
+        return now < self._pressed_until
 
     async def route(
         self,
@@ -86,6 +111,7 @@ class RouteService:
         """See `ports.Routing`."""
         self._parts.watcher.asked(request)
         if dry_run:
+            caller.trail.changed = False
             answer = self._dry(request)
         elif idempotency is None:
             answer = await self._deploy(request, caller=caller, request_id=request_id)
@@ -114,6 +140,7 @@ class RouteService:
         try:
             known = await self._bound(caller, idempotency)
             if known is not None:
+                caller.trail.changed = False
                 return await self._stored(known)
             return await self._deploy(request, caller=caller, request_id=request_id, idempotency=idempotency)
         finally:
@@ -160,20 +187,55 @@ class RouteService:
         request_id: str | None,
         idempotency: Idempotency | None = None,
     ) -> RouteAnswer:
+        quotas = await self._parts.tenants.may_spend(caller.tenant)
         request = self._parts.policies.in_turn(request, taken=True)
+        for _ in range(_RACES):
+            try:
+                async with self._entry.take():
+                    return await self._decided(
+                        request, caller=caller, request_id=request_id, idempotency=idempotency, quotas=quotas
+                    )
+            except CapacityTaken as exc:
+                self._parts.overlay.learn(exc.unknown)
+        raise Conflict(
+            "others take what is free faster than we can", code="capacity_contended", retry_after=1
+        )
+
+    async def _decided(
+        self,
+        request: ComputeRequest,
+        *,
+        caller: Caller,
+        request_id: str | None,
+        idempotency: Idempotency | None,
+        quotas: Quotas,
+    ) -> RouteAnswer:
+        """Raises CapacityTaken when another replica was faster; nothing is left of the decision then."""
         decision = self._decide(request)
         context = DecisionContext(new_id("dec"), request_id, self._parts.identity.config_version)
-        record = decision_record(decision, request, context=context, holds=self._parts.market.holds())
+        record = decision_record(
+            decision, request, context=context, holds=self._parts.market.holds(request.gpu)
+        )
         if decision.chosen is None:
-            async with self._parts.database.write() as connection:
+            async with self._parts.database.write(urgent=True) as connection:
                 await decisions.add(connection, record)
+                await audit.add(connection, routed(caller, context.id, None, at=self._parts.clock.now()))
+            caller.trail.written = True
             return decided_answer(decision, decision_id=context.id, emulated=self._parts.emulated)
         deployment, attempt = self._intent(decision.chosen, request, caller=caller, decision_id=context.id)
         hold = hold_for(attempt, decision.chosen)
+        knew = self._parts.overlay.knowledge()
         self._parts.overlay.take(hold)
         try:
             await self._commit(
-                deployment, attempt, hold=hold, record=record, caller=caller, idempotency=idempotency
+                deployment,
+                attempt,
+                hold=hold,
+                knew=knew,
+                record=record,
+                caller=caller,
+                quotas=quotas,
+                idempotency=idempotency,
             )
         except BaseException:
             self._parts.overlay.release(deployment.id, attempt.number)
@@ -185,6 +247,13 @@ class RouteService:
             deployment_id=deployment.id,
             emulated=self._parts.emulated,
         )
+
+    async def _refused(self, record: dict[str, Any], row: AuditEntry) -> None:
+        async def told(connection: AsyncConnection) -> None:
+            await decisions.add(connection, record)
+            await audit.add(connection, row)
+
+        await self._parts.database.transact(told, urgent=True)
 
     def _intent(
         self, chosen: RankedOffer, request: ComputeRequest, *, caller: Caller, decision_id: str
@@ -224,38 +293,47 @@ class RouteService:
         attempt: Attempt,
         *,
         hold: Hold,
+        knew: Callable[[Hold], bool],
         record: dict[str, Any],
         caller: Caller,
+        quotas: Quotas,
         idempotency: Idempotency | None,
     ) -> None:
-        """Decision, deployment, attempt, hold, event and key in one transaction: all or nothing."""
+        """Decision, deployment, attempt, hold, event, audit row and key in one transaction: all or nothing."""
         now = deployment.created_at
         text = (
             f"{attempt.offer_id} chosen at ${usd_text(attempt.decided_usd_per_hour)}/h ({attempt.price_kind})"
         )
         event = DeploymentEvent(deployment.id, now, "intent", text, attempt=1, data={"name": attempt.name})
+
+        async def intended(connection: AsyncConnection) -> None:
+            if quotas.counted:
+                await quota.take(connection, caller.tenant, gpus=attempt.gpu_count)
+            await decisions.add(connection, record)
+            await deployments.add(connection, deployment)
+            await deployments.add_attempt(connection, attempt)
+            await holds.claim(connection, hold, known=knew)
+            await deployments.add_events(connection, [event])
+            await audit.add(connection, routed(caller, deployment.decision_id, attempt, at=now))
+            if idempotency is not None:
+                await keys.bind(
+                    connection,
+                    tenant=caller.tenant,
+                    operation=_OPERATION,
+                    key=idempotency.key,
+                    body_hash=idempotency.body_hash,
+                    deployment_id=deployment.id,
+                    now=now,
+                    expires_at=now + timedelta(days=_KEY_DAYS),
+                )
+
         try:
-            async with self._parts.database.write() as connection:
-                await decisions.add(connection, record)
-                await deployments.add(connection, deployment)
-                await deployments.add_attempt(connection, attempt)
-                await holds.add(connection, hold)
-                await deployments.add_events(connection, [event])
-                if idempotency is not None:
-                    await keys.bind(
-                        connection,
-                        tenant=caller.tenant,
-                        operation=_OPERATION,
-                        key=idempotency.key,
-                        body_hash=idempotency.body_hash,
-                        deployment_id=deployment.id,
-                        now=now,
-                        expires_at=now + timedelta(days=_KEY_DAYS),
-                    )
+            await self._parts.database.transact(intended, urgent=True)
         except IntegrityError as exc:
             if idempotency is None:
                 raise
             raise _in_flight() from exc
+        caller.trail.written = True
 
     async def _wait(self, deployment_id: str, seconds: float) -> None:
         async def settled() -> bool:

@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
-from aurora.db.database import Database
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from aurora.db.repositories import offers as offer_rows
 from aurora.db.repositories.offers import SliceState, StoredOffer
 from aurora.domain.clock import Clock
@@ -28,7 +30,10 @@ from aurora.services.integrity import (
 from aurora.services.offer_diff import OfferDiff, compare, content_hash, missing
 from aurora.services.slice_walk import SliceWalk
 from aurora.services.sync_findings import Findings, SyncMemory
+from aurora.services.sync_writer import SyncWriter
 
+_ROWS_AT_ONCE = 50
+"""Offers written in one transaction where a transaction keeps everybody else from writing: some milliseconds."""
 _STATES_TOGETHER = 10
 PARTLY_SHOWN = "the market shows only a part of this slice"
 
@@ -52,7 +57,7 @@ class SliceMerge:
 
     provider: str
     run_id: int
-    database: Database
+    writer: SyncWriter
     catalogue: Catalogue
     clock: Clock
     memory: SyncMemory
@@ -95,10 +100,13 @@ class SliceMerge:
         self.findings.gone = len(gone)
         if not (states or dropped or self._unsaved):
             return
-        async with self.database.write() as connection:
+
+        async def settled(connection: AsyncConnection) -> None:
             await offer_rows.mark_gone(connection, gone, at=self.clock.now(), sync_id=self.run_id)
             await offer_rows.save_slices(connection, self.provider, [*self._unsaved, *states])
             await offer_rows.drop_slices(connection, self.provider, dropped)
+
+        await self.writer.write(settled)
         change = CatalogueChange(gone=gone, slices=states, dropped_slices=dropped)
         self.catalogue.apply(self.provider, change)
 
@@ -106,8 +114,9 @@ class SliceMerge:
         """Slices that the market names for the first time: never read, but part of the whole."""
         states = [SliceState(key) for key in listed if key not in self._part.slices]
         if states:
-            async with self.database.write() as connection:
-                await offer_rows.save_slices(connection, self.provider, states)
+            await self.writer.write(
+                lambda connection: offer_rows.save_slices(connection, self.provider, states)
+            )
             self.catalogue.apply(self.provider, CatalogueChange(slices=states))
 
     @property
@@ -156,14 +165,32 @@ class SliceMerge:
         partly = walk.finished and not walk.complete
         if not (stored or partly or len(self._unsaved) >= _STATES_TOGETHER):
             return
-        async with self.database.write() as connection:
-            await offer_rows.save(connection, stored, sync_id=self.run_id)
+
+        last = await self._save_first(stored)
+
+        async def merged(connection: AsyncConnection) -> None:
+            await offer_rows.save(connection, last, sync_id=self.run_id)
             await offer_rows.save_prices(connection, diff.repriced)
             await offer_rows.save_slices(connection, self.provider, self._unsaved)
             if partly:
                 # the slice's own time says nothing about one offer, so each keeps its own
                 await offer_rows.touch(connection, {offer.id: offer.seen_at for offer in diff.unchanged})
+
+        await self.writer.write(merged)
         self._unsaved = []
+
+    async def _save_first(self, stored: list[StoredOffer]) -> list[StoredOffer]:
+        """Save all but the last portion, and give that back.
+
+        On SQLite nobody else can write during a transaction, and requests must not wait for a whole slice. Whoever
+        dies in between has written offers that the next sync writes again: the slice's own state comes last.
+        """
+        if self.writer.database.dialect != "sqlite":
+            return stored
+        while len(stored) > _ROWS_AT_ONCE:
+            portion, stored = stored[:_ROWS_AT_ONCE], stored[_ROWS_AT_ONCE:]
+            await self.writer.write(partial(offer_rows.save, offers=portion, sync_id=self.run_id))
+        return stored
 
     async def _show(self, diff: OfferDiff, states: list[SliceState]) -> None:
         # one change, seen as a whole; only a very large slice comes in portions

@@ -91,10 +91,12 @@ class PageReader:
     clock: Clock
     ends_at: float
     rule: OfferRule = field(default_factory=OfferRule)
+    ours: Callable[[], bool] = lambda: True
+    """False: another replica reads this market now, there is no time left for us."""
 
     @property
     def left_s(self) -> float:
-        return max(0.0, self.ends_at - self.clock.monotonic())
+        return max(0.0, self.ends_at - self.clock.monotonic()) if self.ours() else 0.0
 
     async def slices(self) -> tuple[str, ...]:
         """The slices that the market names, each once. Raises ProviderError, also for an empty list."""

@@ -2,13 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn, Protocol
 
 from aurora.domain.clock import Clock
-from aurora.domain.errors import AuroraError
+from aurora.domain.errors import AuroraError, DatabaseUnavailable
 from aurora.domain.records import SyncReport
 
+_TURN_S = 1.0
+"""Between two questions whose turn it is."""
 _SHORTEST_PAUSE_S = 1.0
 """Between two runs of which the first took its whole interval."""
 
@@ -45,7 +47,10 @@ class SyncSchedule:
         rng: random.Random,
         reporter: Reporter,
         jitter: float = 0.1,
+        leads: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
+        """`leads`: is it this process's turn to read the provider? Without it, always."""
+        self._leads = leads
         self._sync = sync
         self._intervals_s = dict(intervals_s)
         self._clock = clock
@@ -62,6 +67,7 @@ class SyncSchedule:
     async def _loop(self, provider: str) -> NoReturn:
         failing = False
         while True:
+            await self._turn(provider)
             started = self._clock.monotonic()
             reason = await self._failure(provider)
             if reason is not None and not failing:
@@ -70,6 +76,16 @@ class SyncSchedule:
                 self._reporter.recovered(provider)
             failing = reason is not None
             await self._clock.sleep(self._pause_s(provider, self._clock.monotonic() - started))
+
+    async def _turn(self, provider: str) -> None:
+        """Until it is ours to read this provider."""
+        while self._leads is not None:
+            try:
+                if await self._leads(provider):
+                    return
+            except DatabaseUnavailable:
+                pass  # said by those who follow the others; nothing could be written anyway
+            await self._clock.sleep(_TURN_S)
 
     async def _failure(self, provider: str) -> str | None:
         """Why this run brought nothing; None when it did."""

@@ -77,7 +77,7 @@ class TelemetrySource:
     async def load(self, database: Database) -> None:
         """The outcomes of the last hour. Raises DatabaseUnavailable."""
         start = self._clock.now() - timedelta(seconds=WINDOW_S)
-        async with database.read() as connection:
+        async with database.read(bulk=True) as connection:
             found = await decisions.outcomes_since(connection, start)
         past = _Past()
         for one in found:

@@ -17,36 +17,53 @@ class Waiters:
     """Those who wait for a deployment to run or to fail."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Future[DeploymentView]]] = defaultdict(list)
+        self._waiting: dict[str, list[asyncio.Future[DeploymentView | None]]] = defaultdict(list)
+        self._released = False
 
     def changed(self, view: DeploymentView) -> None:
         """Wake those who wait for this deployment, if it is worth it."""
         status = view.deployment.status
         if status is DeploymentStatus.RUNNING or status.ended:
-            for future in self._waiting.pop(view.deployment.id, []):
+            self.settled(view.deployment.id)
+
+    def settled(self, deployment_id: str) -> None:
+        """It runs or has ended, here or at another replica: wake those who wait for it."""
+        for future in self._waiting.pop(deployment_id, []):
+            if not future.done():
+                future.set_result(None)
+
+    def release(self) -> None:
+        """The process stops: whoever waits, now or later, goes on with what is known."""
+        self._released = True
+        for futures in self._waiting.values():
+            for future in futures:
                 if not future.done():
-                    future.set_result(view)
+                    future.set_result(None)
 
     async def wait(
         self, deployment_id: str, *, clock: Clock, seconds: float, settled: Callable[[], Awaitable[bool]]
     ) -> None:
-        """Until it runs or has ended (`settled` looks it up), or the time is over.
+        """Until it runs or has ended (`settled` looks it up), the time is over, or the process stops.
 
         It is looked up after the waiting has begun, so that no news falls between, and then again and again: another
         process' reconciler wakes nobody here.
         """
-        future: asyncio.Future[DeploymentView] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[DeploymentView | None] = asyncio.get_running_loop().create_future()
         self._waiting[deployment_id].append(future)
         ends_at = clock.monotonic() + seconds
         try:
             while not await settled():
                 left = ends_at - clock.monotonic()
-                if left <= 0 or await _woken(future, clock=clock, seconds=min(left, _LOOK_S)):
+                if (
+                    self._released
+                    or left <= 0
+                    or await _woken(future, clock=clock, seconds=min(left, _LOOK_S))
+                ):
                     return
         finally:
             self._drop(deployment_id, future)
 
-    def _drop(self, deployment_id: str, future: asyncio.Future[DeploymentView]) -> None:
+    def _drop(self, deployment_id: str, future: asyncio.Future[DeploymentView | None]) -> None:
         left = [one for one in self._waiting.get(deployment_id, []) if one is not future]
         if left:
             self._waiting[deployment_id] = left
@@ -54,7 +71,7 @@ class Waiters:
             self._waiting.pop(deployment_id, None)
 
 
-async def _woken(future: asyncio.Future[DeploymentView], *, clock: Clock, seconds: float) -> bool:
+async def _woken(future: asyncio.Future[DeploymentView | None], *, clock: Clock, seconds: float) -> bool:
     """Whether news came within `seconds`."""
     timer = asyncio.ensure_future(clock.sleep(seconds))
     either: set[asyncio.Future[Any]] = {future, timer}

@@ -97,6 +97,45 @@ def test_the_request_comes_before_the_tenant():
 
 
 @pytest.mark.parametrize(
+    ("own", "asked", "found"), [(None, None, 75), (60.0, None, 75), (90.0, None, 90), (None, 80, 80)]
+)
+def test_the_floor_lifts_defaults_and_leaves_what_is_above_it(own, asked, found):
+    tenant = TenantDefaults(min_reputation=own, reputation_floor=75.0)
+
+    assert INTAKE.build({"gpu_type": "t4", "min_reputation": asked}, tenant=tenant).min_reputation == found
+
+
+def test_below_the_floor_is_refused_and_not_lifted():
+    with pytest.raises(InvalidRequest, match="at least 75") as caught:
+        INTAKE.build({"gpu_type": "t4", "min_reputation": 74}, tenant=TenantDefaults(reputation_floor=75.0))
+
+    assert caught.value.field == "min_reputation"
+
+
+@pytest.mark.parametrize(
+    ("only", "without", "named", "found"),
+    [
+        (set(), set(), [], set()),
+        ({"vastai"}, set(), [], {"vastai"}),
+        ({"vastai", "ionet"}, set(), ["ionet"], {"ionet"}),
+        ({"vastai"}, set(), ["ionet"], None),
+        (set(), {"ionet"}, ["ionet"], None),
+        (set(), {"ionet"}, ["vastai"], {"vastai"}),
+    ],
+)
+def test_a_request_names_markets_within_what_its_tenant_may_use(only, without, named, found):
+    tenant = TenantDefaults(providers=frozenset(only), exclude_providers=frozenset(without))
+    body = {"gpu_type": "t4", "providers": named}
+
+    if found is None:
+        with pytest.raises(InvalidRequest, match=r"may not use ionet; allowed: .*vastai"):
+            INTAKE.build(body, tenant=tenant)
+    else:
+        request = INTAKE.build(body, tenant=tenant)
+        assert (request.providers, request.exclude_providers) == (found, without)
+
+
+@pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({"max_price": 3, "gpu_hours": 2}, "7.2"),

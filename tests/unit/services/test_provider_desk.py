@@ -7,10 +7,11 @@ import pytest
 
 from aurora.db.database import Database
 from aurora.db.engine import create_engine
+from aurora.db.repositories.health import Observation
 from aurora.db.repositories.incidents import Incident, IncidentKind
 from aurora.domain.errors import CredentialRefused, InvalidRequest, NotFound, Unavailable
-from aurora.domain.health import ProviderStatus
-from aurora.domain.operation import Operation
+from aurora.domain.health import BreakerState, ProviderStatus
+from aurora.domain.operation import Operation, OperationClass
 from aurora.domain.records import ProviderCatalogueState
 from aurora.resilience.pause import Pause
 from tests.fakes.clock import START
@@ -369,3 +370,46 @@ async def test_every_answer_is_plain_json(room):
     answers = [room.desk.summary(), room.desk.providers(), room.desk.provider_health("vastai")]
 
     assert json.loads(json.dumps(answers, allow_nan=False)) == answers
+
+
+def observed(
+    status: ProviderStatus, *, age_s: float = 10.0, reason: str | None = "seen elsewhere"
+) -> Observation:
+    at = START - timedelta(seconds=age_s)
+    return Observation("vastai", status, BreakerState.CLOSED, 0, at, reason=reason)
+
+
+def test_what_the_replica_that_asks_the_markets_saw_is_shown_where_it_is_worse(room):
+    room.desk.learn_observations({"vastai": observed(ProviderStatus.UNAVAILABLE)})
+    assert room.desk.status("vastai") is ProviderStatus.UNAVAILABLE
+    assert room.desk.provider_health("vastai")["reason"] == "seen elsewhere"
+
+    room.desk.learn_observations({"vastai": observed(ProviderStatus.UNAVAILABLE, age_s=120)})
+    assert room.desk.status("vastai") is ProviderStatus.HEALTHY
+    room.desk.learn_observations({"vastai": observed(ProviderStatus.HEALTHY, reason=None)})
+    assert room.desk.status("vastai") is ProviderStatus.HEALTHY
+    room.desk.learn_observations({})
+    assert room.desk.status("vastai") is ProviderStatus.HEALTHY
+
+
+async def test_a_check_that_failed_here_gives_way_to_what_is_seen_elsewhere(room):
+    room.desk._failed_checks["vastai"] = "provider_unavailable"
+    assert room.desk.status("vastai") is not ProviderStatus.HEALTHY
+
+    room.desk.learn_observations({"vastai": observed(ProviderStatus.HEALTHY, reason=None)})
+
+    assert room.desk.status("vastai") is ProviderStatus.HEALTHY
+
+
+async def test_a_reset_is_told_to_the_other_replicas(room):
+    told = []
+
+    async def others(provider, operation_class, *, actor) -> bool:
+        told.append((provider, operation_class, actor))
+        return True
+
+    room.desk.resets_with(others)
+    await room.desk.reset("vastai", operation_class="create", actor="ann")
+    await room.desk.reset("vastai", actor="ben")
+
+    assert told == [("vastai", OperationClass.CREATE, "ann"), ("vastai", None, "ben")]

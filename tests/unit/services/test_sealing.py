@@ -41,6 +41,22 @@ def test_the_same_key_opens_it_in_another_process():
     assert Sealer("the key").open(SEALER.seal(SECRET), BARE) == SECRET
 
 
+def test_the_previous_key_opens_and_the_present_one_seals():
+    both = Sealer("new key", "the key")
+    old = SEALER.seal(SECRET)
+
+    assert both.open(old, BARE) == SECRET
+    assert both.opens(old)
+    renewed = both.resealed(old)
+    assert renewed is not None
+    assert Sealer("new key").open(renewed, BARE) == SECRET
+    assert both.resealed(renewed) is None
+    with pytest.raises(SealBroken):
+        SEALER.open(both.seal(SECRET), BARE)
+    with pytest.raises(SealBroken):
+        both.resealed(Sealer("a third key").seal(SECRET))
+
+
 @pytest.mark.parametrize("place", [0, 10, 40, -30, -1])
 def test_one_changed_byte_breaks_the_seal(place):
     raw = bytearray(base64.urlsafe_b64decode(SEALER.seal(SECRET)))

@@ -133,3 +133,15 @@ async def test_what_another_process_has_brought_to_its_end_is_seen_within_a_seco
 
     assert task.done()
     assert hall.empty
+
+
+async def test_everybody_goes_on_when_the_process_stops_and_nobody_waits_any_more():
+    hall = Hall()
+    tasks = [await hall.waiting(1), await hall.waiting(2)]
+
+    hall.waiters.release()
+    await settle()
+    tasks.append(await hall.waiting(3))
+
+    assert all(task.done() for task in tasks)
+    assert hall.empty
