@@ -14,6 +14,7 @@ class MetricType(StrEnum):
 _DECISION_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0)
 """Seconds: a decision takes microseconds, one that waits for a provider seconds."""
 _CALL_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
+_TRANSACTION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 _SYNC_S = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 
 
@@ -175,10 +176,76 @@ _LIFECYCLE = (
     _counter("aurora_orphans_resolved_total", "provider action", "Orphans `adopted`, `killed` or `gone`."),
 )
 
-_SELF = (
+_DATABASE = (
+    _gauge("aurora_database_up", "", "1 if the last transaction reached the database, 0 if not."),
+    _counter(
+        "aurora_database_transactions_total",
+        "kind outcome",
+        "Transactions (`read`, `write`): `ok`; `rolled_back`; `away`: the database did not answer.",
+    ),
+    _histogram(
+        "aurora_database_transaction_seconds",
+        "kind",
+        buckets=_TRANSACTION_S,
+        meaning="Seconds of one transaction, with the wait for a connection.",
+    ),
+    _counter("aurora_database_retries_total", "", "Transactions run once more after a deadlock."),
+    _mirrored("aurora_database_connections", "state", "Connections of the pool: `in_use`, `idle`."),
+    _mirrored("aurora_database_connections_limit", "", "Connections that the pool opens at most."),
+)
+
+_ALERTS = (
     _mirrored(
         "aurora_alert", "name provider", "1 while the alert holds (provider `none`: of the whole system)."
     ),
+    _counter(
+        "aurora_alert_webhook_total",
+        "outcome",
+        "Messages to the webhook: `delivered`; `retried` (one attempt failed, another follows); `refused` (the "
+        "receiver will not take it); `expired` (given up after an hour); `dropped` (too many waited).",
+    ),
+    _gauge("aurora_alert_webhook_waiting", "", "Messages that wait to be taken by the webhook."),
+)
+
+_ENTRANCE = (
+    _counter(
+        "aurora_inbound_refused_total",
+        "code",
+        "Requests refused for who asked or how often, by the problem's code (`database_unavailable`: the key could "
+        "not be looked up).",
+    ),
+    _counter(
+        "aurora_audit_unwritten_total",
+        "reason",
+        "Rows missing in the audit log: `database` did not answer, `bound` of rows about refused calls reached.",
+    ),
+)
+
+_REPLICAS = (
+    _mirrored("aurora_replicas", "", "Processes that live on this database, as far as this one knows."),
+    _mirrored(
+        "aurora_lease_held",
+        "name",
+        "1 while this process has the duty: `sync:P`, `sweep`, `health`. Summed over all processes it is 1.",
+    ),
+    _mirrored(
+        "aurora_limiter_fallback",
+        "provider",
+        "1 while this process takes tokens from its own share of the rate limit, because the database is away.",
+    ),
+    _mirrored(
+        "aurora_limiter_fallback_total", "provider", "Takes of tokens that were decided by the own share."
+    ),
+    _mirrored(
+        "aurora_breaker_shared", "provider", "1 while breakers are those of all processes; alone it is 0."
+    ),
+    _mirrored(
+        "aurora_replica_words_heard", "", "1 while notices of other processes arrive at once; alone it is 0."
+    ),
+    _mirrored("aurora_replica_behind_seconds", "", "Since the last look at what other processes changed."),
+)
+
+_SELF = (
     _gauge("aurora_build_info", "version python mode", "Always 1."),
     _gauge("aurora_event_loop_lag_seconds", "", "How late the event loop woke at the last look."),
     _counter("aurora_scrape_errors_total", "source", "Sources that could not be read for a scrape."),
@@ -191,6 +258,10 @@ DOCUMENTED: tuple[MetricSpec, ...] = (
     *_RESILIENCE,
     *_SYNC,
     *_LIFECYCLE,
+    *_REPLICAS,
+    *_DATABASE,
+    *_ALERTS,
+    *_ENTRANCE,
     *_SELF,
 )
 

@@ -12,6 +12,7 @@ from structlog.types import Processor
 
 from aurora.domain import request_id
 from aurora.telemetry.redaction import Redactor
+from aurora.telemetry.taming import Tamer
 
 _FOREIGN = (
     "uvicorn",
@@ -90,6 +91,7 @@ def _formatter(redactor: Redactor, *, console: bool) -> logging.Formatter:
             # Tracebacks become text before redaction; structlog's pretty ones would print local variables.
             structlog.processors.format_exc_info,
             _Redaction(redactor),
+            Tamer(console=console),
             _Written(_renderer(console=console), redactor),
         ],
     )

@@ -21,6 +21,17 @@ KindT = TypeVar("KindT", Counter, Gauge, Histogram)
 
 NOBODY = "none"
 """The provider label where no provider was chosen or concerned."""
+INBOUND_REFUSALS = (
+    "unauthenticated",
+    "forbidden",
+    "foreign_host",
+    "foreign_origin",
+    "rate_limited",
+    "tenant_disabled",
+    "quota_exceeded",
+    "database_unavailable",
+)
+"""Codes of requests that were refused for who asked, or how often."""
 _CHANGES = ("seen", "new", "changed", "gone")
 
 
@@ -51,12 +62,33 @@ class Metrics:
     def started(self, *, version: str, mode: str, providers: Iterable[str]) -> None:
         """Say who we are, and let the counters of these providers begin at 0, so that their first rise is seen."""
         self._gauge("aurora_build_info", version=version, python=platform.python_version(), mode=mode).set(1)
-        for source in ("health", "limits", "cache", "market", "deployments", "alerts"):
+        for source in (
+            "health",
+            "limits",
+            "cache",
+            "market",
+            "deployments",
+            "alerts",
+            "database",
+            "replicas",
+        ):
             self._counter("aurora_scrape_errors_total", source=source)
         for outcome in ("ok", "failed"):
             self._counter("aurora_reconciler_steps_total", outcome=outcome)
+        for kind in ("read", "write"):
+            self._histogram("aurora_database_transaction_seconds", kind=kind)
+            for outcome in ("ok", "rolled_back", "away"):
+                self._counter("aurora_database_transactions_total", kind=kind, outcome=outcome)
+        for outcome in ("delivered", "retried", "refused", "expired", "dropped"):
+            self._counter("aurora_alert_webhook_total", outcome=outcome)
+        for code in INBOUND_REFUSALS:
+            self._counter("aurora_inbound_refused_total", code=code)
+        for reason in ("database", "bound"):
+            self._counter("aurora_audit_unwritten_total", reason=reason)
         self._counter("aurora_ai_decisions_total", mode="rule-based")
+        self._counter("aurora_route_requests_total", provider=NOBODY, status="no_capacity")
         self._counter("aurora_route_failures_total", provider=NOBODY, reason="no_capacity")
+        self._histogram("aurora_route_duration_seconds", provider=NOBODY, mode="rule-based")
         for provider in providers:
             self._begin(provider)
 
@@ -130,6 +162,36 @@ class Metrics:
         """`adopted`, `killed` or `gone`."""
         self._counter("aurora_orphans_resolved_total", provider=provider, action=action).inc()
 
+    # -- database
+
+    def transaction(self, kind: str, *, outcome: str, seconds: float) -> None:
+        """`kind`: read, write. `outcome`: ok, rolled_back, away."""
+        self._counter("aurora_database_transactions_total", kind=kind, outcome=outcome).inc()
+        self._histogram("aurora_database_transaction_seconds", kind=kind).observe(seconds)
+        self._gauge("aurora_database_up").set(outcome != "away")
+
+    def transaction_retried(self) -> None:
+        self._counter("aurora_database_retries_total").inc()
+
+    # -- the alerts' webhook
+
+    def webhook(self, outcome: str, *, messages: int = 1) -> None:
+        """`delivered`, `retried`, `refused`, `expired` or `dropped`."""
+        self._counter("aurora_alert_webhook_total", outcome=outcome).inc(messages)
+
+    def webhook_waiting(self, messages: int) -> None:
+        self._gauge("aurora_alert_webhook_waiting").set(messages)
+
+    # -- who comes in
+
+    def inbound_refused(self, code: str) -> None:
+        """One request was refused before it did anything; `code` of its problem."""
+        self._counter("aurora_inbound_refused_total", code=code).inc()
+
+    def audit_unwritten(self, reason: str) -> None:
+        """`database` or `bound`."""
+        self._counter("aurora_audit_unwritten_total", reason=reason).inc()
+
     # -- ourselves
 
     def loop_lag(self, seconds: float) -> None:
@@ -140,8 +202,12 @@ class Metrics:
 
     def _begin(self, provider: str) -> None:
         """A counter that first appears with 1 shows no increase to Prometheus: begin at 0."""
+        self._counter("aurora_route_requests_total", provider=provider, status="provisioning")
+        self._histogram("aurora_route_duration_seconds", provider=provider, mode="rule-based")
+        self._histogram("aurora_sync_duration_seconds", provider=provider)
         for operation in Operation:
             self._counter("aurora_retries_total", provider=provider, operation=operation)
+            self._histogram("aurora_provider_call_duration_seconds", provider=provider, operation=operation)
             for verdict in Verdict:
                 self._counter(
                     "aurora_provider_calls_total", provider=provider, operation=operation, outcome=verdict

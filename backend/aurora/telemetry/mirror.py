@@ -50,6 +50,44 @@ class FiguresView(Protocol):
     def lag_s(self) -> float: ...
 
 
+class PoolView(Protocol):
+    """The database's connections."""
+
+    @property
+    def in_use(self) -> int: ...
+
+    @property
+    def idle(self) -> int: ...
+
+    @property
+    def limit(self) -> int: ...
+
+
+class ReplicasView(Protocol):
+    """Being one of several processes, or the only one."""
+
+    @property
+    def replicas(self) -> int: ...
+
+    @property
+    def held(self) -> Mapping[str, bool]: ...
+
+    @property
+    def fallback(self) -> Mapping[str, bool]: ...
+
+    @property
+    def fallbacks(self) -> Mapping[str, int]: ...
+
+    @property
+    def circuits_shared(self) -> Mapping[str, bool]: ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def behind_s(self) -> float: ...
+
+
 class MetricsSources(Protocol):
     """What bootstrap connects. All answers come from memory: a scrape does no I/O."""
 
@@ -58,6 +96,10 @@ class MetricsSources(Protocol):
 
     def offers(self) -> Iterable[Offer]:
         """Every offer that is on sale."""
+        ...
+
+    def offers_version(self) -> str:
+        """Another one whenever an offer is added, changed or gone."""
         ...
 
     def figures(self) -> FiguresView: ...
@@ -70,6 +112,10 @@ class MetricsSources(Protocol):
         """Whether it holds, by (name, provider)."""
         ...
 
+    def connections(self) -> PoolView: ...
+
+    def replicas(self) -> ReplicasView: ...
+
 
 class Mirror(Collector):
     """Turns the sources into samples. A source that fails is counted and the others are shown."""
@@ -77,6 +123,8 @@ class Mirror(Collector):
     def __init__(self, sources: MetricsSources, *, unread: Callable[[str], None]) -> None:
         self._sources = sources
         self._unread = unread
+        self._market: list[Row] = []
+        self._market_version = ""
         self._specs = {spec.name: spec for spec in DOCUMENTED if spec.mirrored}
 
     def describe(self) -> Iterator[Metric]:
@@ -102,9 +150,11 @@ class Mirror(Collector):
             "health": lambda: health_rows(sources.desk),
             "limits": lambda: limit_rows(sources.desk),
             "cache": lambda: cache_rows(sources.desk),
-            "market": lambda: market_rows(sources.offers()),
+            "market": self._market_rows,
             "deployments": self._deployment_rows,
             "alerts": self._alert_rows,
+            "database": self._connection_rows,
+            "replicas": lambda: replica_rows(sources.replicas()),
         }
         for source, read in readers.items():
             try:
@@ -112,6 +162,14 @@ class Mirror(Collector):
             except (AuroraError, LookupError, TypeError, ValueError):
                 # One source's trouble must not blind the operator to all others; it shows as a scrape error.
                 self._unread(source)
+
+    def _market_rows(self) -> Iterable[Row]:
+        """A walk over the whole catalogue: made anew only when there is another one."""
+        version = self._sources.offers_version()
+        if version != self._market_version:
+            self._market = list(market_rows(self._sources.offers()))
+            self._market_version = version
+        return self._market
 
     def _deployment_rows(self) -> Iterator[Row]:
         figures, orphans = self._sources.figures(), self._sources.orphans()
@@ -132,6 +190,28 @@ class Mirror(Collector):
     def _alert_rows(self) -> Iterator[Row]:
         for (name, provider), holds in self._sources.alerts().items():
             yield "aurora_alert", (name, provider), float(holds)
+
+    def _connection_rows(self) -> Iterator[Row]:
+        pool = self._sources.connections()
+        yield "aurora_database_connections", ("in_use",), float(pool.in_use)
+        yield "aurora_database_connections", ("idle",), float(pool.idle)
+        yield "aurora_database_connections_limit", (), float(pool.limit)
+
+
+def replica_rows(figures: ReplicasView) -> Iterator[Row]:
+    """Duties, and what is shared with the other processes."""
+    yield "aurora_replicas", (), float(figures.replicas)
+    yield "aurora_replica_words_heard", (), float(figures.connected)
+    yield "aurora_replica_behind_seconds", (), figures.behind_s
+    by_label: Mapping[str, Mapping[str, float]] = {
+        "aurora_lease_held": figures.held,
+        "aurora_limiter_fallback": figures.fallback,
+        "aurora_limiter_fallback_total": figures.fallbacks,
+        "aurora_breaker_shared": figures.circuits_shared,
+    }
+    for name, values in by_label.items():
+        for label, value in values.items():
+            yield name, (label,), float(value)
 
 
 def _used(row: Mapping[str, Any]) -> bool:

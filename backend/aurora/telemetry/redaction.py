@@ -27,6 +27,8 @@ _ASSIGNMENT = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_OWN_KEY = re.compile(r"\baur_[A-Za-z0-9_-]{20,}")
+"""A tenant's key: nobody registered it, for nobody keeps it."""
 _LOGIN = re.compile(r"(?P<front>-u\s+\S+\s+-p\s+)\S+")
 _USERINFO = re.compile(r"(?P<front>[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)", re.IGNORECASE)
 
@@ -84,9 +86,10 @@ class Redactor:
         return self._pattern.sub(REDACTED, text) if self._pattern else text
 
     def text(self, text: str) -> str:
-        """`text` without registered values, `key=value` secrets, bearer tokens and passwords in URLs."""
+        """`text` without registered values, `key=value` secrets, bearer tokens, keys of tenants and passwords in URLs."""
         text = self.values(text)
         text = _USERINFO.sub(rf"\g<front>{REDACTED}", text)
+        text = _OWN_KEY.sub(REDACTED, text)
         text = _LOGIN.sub(rf"\g<front>{REDACTED}", text)
         text = _SCHEME.sub(rf"\g<scheme> {REDACTED}", text)
         return _ASSIGNMENT.sub(_blank, text)

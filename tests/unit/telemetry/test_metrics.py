@@ -9,11 +9,13 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from aurora.db.pool import Connections
 from aurora.domain.errors import DatabaseUnavailable
 from aurora.domain.gpu import GpuModel
 from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.operation import Operation, OperationClass
 from aurora.domain.records import SyncReport
+from aurora.replicas.base import ReplicaFigures
 from aurora.resilience.pause import Pause
 from aurora.resilience.verdict import Verdict
 from aurora.services.attempt_figures import Figures
@@ -62,8 +64,14 @@ class Sources:
     counted: Figures = field(default_factory=Figures)
     holding: dict[tuple[str, str], bool] = field(default_factory=lambda: {("orphan_found", "vastai"): False})
 
+    walks: int = 0
+
     def offers(self):
+        self.walks += 1
         return self.listed
+
+    def offers_version(self):
+        return f"v{len(self.listed)}"
 
     def figures(self):
         return self.counted
@@ -73,6 +81,18 @@ class Sources:
 
     def alerts(self):
         return self.holding
+
+    def connections(self):
+        return Connections(2, 3, 15)
+
+    def replicas(self):
+        return ReplicaFigures(
+            replicas=2,
+            held={"sync:vastai": True, "sweep": False},
+            fallback={"vastai": True},
+            fallbacks={"vastai": 7},
+            circuits_shared={"vastai": True},
+        )
 
 
 @pytest.fixture
@@ -112,6 +132,7 @@ async def test_after_some_use_every_documented_metric_has_a_sample_and_there_is_
     metrics.synced(SyncReport("vastai", START, 1.0, "ok"))
     metrics.stepped(outcome="ok", seconds=0.1)
     metrics.loop_lag(0.001)
+    metrics.transaction("write", outcome="ok", seconds=0.002)
 
     assert names_with_samples(metrics) == {spec.name for spec in DOCUMENTED}
 
@@ -172,6 +193,9 @@ def test_counters_of_known_providers_begin_at_zero(metrics):
     found = samples(metrics)
     assert found["aurora_breaker_trips_total", ("vastai", "create")] == 0
     assert found["aurora_attempts_ended_total", ("vastai", "user")] == 0
+    assert found["aurora_route_requests_total", ("vastai", "provisioning")] == 0
+    assert found["aurora_route_duration_seconds_count", ("vastai", "rule-based")] == 0
+    assert found["aurora_provider_call_duration_seconds_count", ("vastai", "create")] == 0
 
 
 def test_a_sync_counts_its_changes_and_rejections(metrics):
@@ -275,6 +299,66 @@ def test_alerts_are_zero_or_one(room, metrics):
 
     found = samples(metrics)
     assert (found["aurora_alert", ("a", "vastai")], found["aurora_alert", ("b", "vastai")]) == (1, 0)
+
+
+def test_transactions_are_counted_and_say_whether_the_database_is_there(metrics):
+    metrics.transaction("write", outcome="ok", seconds=0.002)
+    up = samples(metrics)["aurora_database_up", ()]
+    metrics.transaction("read", outcome="away", seconds=5.0)
+    metrics.transaction_retried()
+
+    found = samples(metrics)
+    assert (up, found["aurora_database_up", ()]) == (1, 0)
+    assert found["aurora_database_transactions_total", ("read", "away")] == 1
+    assert found["aurora_database_transaction_seconds_count", ("write",)] == 1
+    assert found["aurora_database_retries_total", ()] == 1
+
+
+def test_what_replicas_share_is_shown(room, metrics):
+    metrics.mirror(Sources(room.desk))
+
+    found = samples(metrics)
+
+    assert found["aurora_replicas", ()] == 2
+    assert found["aurora_lease_held", ("sync:vastai",)] == 1
+    assert found["aurora_lease_held", ("sweep",)] == 0
+    assert found["aurora_limiter_fallback", ("vastai",)] == 1
+    assert found["aurora_limiter_fallback_total", ("vastai",)] == 7
+
+
+def test_the_pools_connections_are_shown(room, metrics):
+    metrics.mirror(Sources(room.desk))
+
+    found = samples(metrics)
+    assert found["aurora_database_connections", ("in_use",)] == 2
+    assert found["aurora_database_connections", ("idle",)] == 3
+    assert found["aurora_database_connections_limit", ()] == 15
+
+
+def test_messages_to_the_webhook_are_counted_by_what_became_of_them(metrics):
+    metrics.webhook("delivered")
+    metrics.webhook("dropped", messages=3)
+    metrics.webhook_waiting(2)
+
+    found = samples(metrics)
+    assert found["aurora_alert_webhook_total", ("delivered",)] == 1
+    assert found["aurora_alert_webhook_total", ("dropped",)] == 3
+    assert found["aurora_alert_webhook_waiting", ()] == 2
+
+
+def test_the_catalogue_is_walked_once_per_version_of_it(room, metrics):
+    sources = Sources(room.desk)
+    metrics.mirror(sources)
+    first = samples(metrics)
+    assert samples(metrics)["aurora_provider_cost_usd", ("vastai", "a100")] == 2.0
+    assert sources.walks == 1
+
+    sources.listed.append(offer("2", price_per_hour=Decimal("6.00")))
+    again = samples(metrics)
+
+    assert sources.walks == 2
+    assert first["aurora_provider_cost_usd", ("vastai", "a100")] == 2.0
+    assert again["aurora_provider_cost_usd", ("vastai", "a100")] == 4.0
 
 
 class Broken(Sources):

@@ -158,5 +158,13 @@ def test_what_cannot_be_printed_does_not_stop_the_line():
     assert "Unprintable" in Redactor().fields({"x": Unprintable()})["x"]
 
 
+def test_a_key_of_a_tenant_is_recognised_wherever_it_stands():
+    key = "aur_" + "Zk3v_-" * 7 + "x"
+
+    for said in (f"asked with {key}.", f"https://aurora.example/offers?k={key}", f"['{key}']"):
+        assert key not in Redactor().text(said)
+    assert Redactor().text("aur_...x9Qk") == "aur_...x9Qk"
+
+
 def test_its_own_repr_shows_no_secret():
     assert "hunter2" not in repr(Redactor(["hunter2-hunter2"]))
