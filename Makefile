@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-OFFICIAL := .venv-vastai/.installed
+OFFICIAL := .venv-vastai/.installed .venv-salad/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-official run test check bench lock migrate clean
+.PHONY: help setup setup-official run test check bench load soak lock migrate clean audit
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,13 +20,13 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-# The official Vast.ai client, against which the emulator is tested, in an environment of its own: its pins collide with ours.
+# The markets' official clients, against which the emulators are tested, each in an environment of its own: their pins collide with ours.
 setup-official: $(OFFICIAL)
 
-$(OFFICIAL): tests/official/vastai-requirements.lock
-	@test -x .venv-vastai/bin/python || $(PYTHON) -m venv .venv-vastai
-	.venv-vastai/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/official/vastai-requirements.lock
-	@touch $(OFFICIAL)
+$(OFFICIAL): .venv-%/.installed: tests/official/%-requirements.lock
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 run: setup ## set up, migrate, start the emulators and Aurora on http://127.0.0.1:8080
 	@$(BIN)/aurora run
@@ -34,21 +34,34 @@ run: setup ## set up, migrate, start the emulators and Aurora on http://127.0.0.
 migrate: setup ## bring the database to the newest schema
 	@$(BIN)/aurora migrate
 
-check: setup ## format, lint, types, layers
+check: setup ## format, lint, types, layers, dangerous calls
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive backend migrations
 
 test: setup setup-official ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests
 
+# In an environment of its own, since what it needs is not ours to pin. Asks the public advisory database, so it is no part of check.
+audit: ## known vulnerabilities of what is pinned (needs the network)
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
+
 bench: setup ## measured ratios, each with its baseline
 	$(BIN)/python -m tests.benchmarks
 
+load: setup ## 100 routes a second for a minute while 20,000 offers are synced
+	$(BIN)/python -m tests.load.run_load
+
+soak: setup ## ten minutes of renting and returning while faults come and go
+	$(BIN)/python -m tests.load.run_soak
+
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q --extra dev --extra otel pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what setup and run made
-	rm -rf $(VENV) .venv-vastai var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-audit .venv-vastai .venv-salad var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -7,7 +7,7 @@ import sys
 import aiohttp
 import pytest
 
-from aurora.emulators.server import EmulatorOptions, build_app, running
+from aurora.emulators.server import PROVIDERS, EmulatorOptions, build_app, running
 
 
 async def test_the_emulator_says_what_it_is(start):
@@ -18,7 +18,7 @@ async def test_the_emulator_says_what_it_is(start):
 
     assert info == {
         "emulated": True,
-        "providers": ["vastai", "akash"],
+        "providers": list(PROVIDERS),
         "limits": "real",
         "seed": 7,
         "state_speed": 5,
@@ -142,7 +142,8 @@ async def test_the_process_prints_one_line_when_ready_and_obeys_sigterm():
     )
     line = (await process.stdout.readline()).decode()
     url = re.fullmatch(
-        r"Emulators ready on (http://127\.0\.0\.1:\d+): vastai, akash \(limits relaxed\)\n", line
+        r"Emulators ready on (http://127\.0\.0\.1:\d+): vastai, akash, ionet, salad, render, aethir, flux \(limits relaxed\)\n",
+        line,
     )[1]
     async with aiohttp.ClientSession() as session, session.get(f"{url}/_emulator/health") as response:
         assert response.status == 200

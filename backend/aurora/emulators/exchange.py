@@ -24,6 +24,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     peer: str = ""
+    raw_query: str = ""  # as sent, without the question mark: for names given twice, and for signatures
 
     def json(self) -> Any:
         """The body as JSON; an empty body is an empty object. Raises ValueError on anything else."""
@@ -32,12 +33,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: `body` is JSON data, or text or bytes that go out as they are."""
+    """An answer: `body` is JSON data, or text or bytes that go out as they are. A `feed` goes out as it comes instead."""
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    feed: "Feed | None" = None
 
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -69,6 +71,14 @@ class HangUp:
 
 
 Words = Sequence[Frame | HangUp]
+
+
+class Feed(Protocol):
+    """A body that is not known when the answer begins (server-sent events): frames as they fall due, a hang-up at the end."""
+
+    def due(self, now: datetime) -> Words:
+        """What is to be sent by now; asked at the start and then again and again."""
+        ...
 
 
 class Conversation(Protocol):

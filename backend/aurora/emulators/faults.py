@@ -14,6 +14,7 @@ from typing import Any
 OPERATIONS = (
     *("offers", "quote", "create", "status", "list", "logs", "terminate", "health"),
     *("bids", "lease", "manifest", "deposit", "token"),  # of auction markets
+    "extend",  # of markets that sell hours in advance
 )
 ANY = "*"
 _SAME = {"bids": "quote"}  # a bid is an auction's quote; the journal counts it as one

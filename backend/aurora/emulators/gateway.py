@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from aurora.emulators import sockets, wire
+from aurora.emulators import sockets, streams, wire
 from aurora.emulators.clock import Clock
 from aurora.emulators.exchange import Call, Endpoint, Opener, Reply
 from aurora.emulators.faultbook import Drawn, FaultBook
@@ -27,9 +27,11 @@ class Gateway:
         self._clock = clock
         self._base = base
         self._lines = sockets.Switchboard(clock)
+        self._streams = streams.Streams(clock)
 
     async def hang_up(self) -> None:
-        """End all open WebSockets: the server stops."""
+        """End all open WebSockets and streams: the server stops."""
+        self._streams.hang_up()
         await self._lines.hang_up()
 
     def door(self, endpoint: Endpoint) -> WebHandler:
@@ -59,6 +61,7 @@ class Gateway:
             headers=request.headers,
             body=body,
             peer=request.remote or "",
+            raw_query=request.raw_path.partition("?")[2],
         )
 
     async def _play(
@@ -77,6 +80,8 @@ class Gateway:
         await asyncio.sleep(sum(fault["ms"] for fault in faults if fault.stage is Stage.DELAY) / 1000)
         if instead and instead.kind in {"reset", "oversize", "gzip_bomb"}:
             return await _misbehave(request, instead)
+        if reply.feed is not None and not any(fault.kind == "lost_response" for fault in faults):
+            return await self._streams.carry(request, reply, reply.feed, faults=faults)
         return await _send(request, reply, faults=faults)
 
     async def _converse(

@@ -8,7 +8,9 @@ from typing import Any
 from aurora.emulators.exchange import Call
 
 KEPT = 200  # requests remembered per provider
-_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
+_SECRET_HEADERS = frozenset(
+    {"authorization", "x-api-key", "salad-api-key", "x-signature", "cookie", "proxy-authorization"}
+)
 _SECRET_QUERY = re.compile(r"key|token|secret", re.IGNORECASE)
 _HIDDEN = "[redacted]"
 

@@ -25,7 +25,7 @@ class EmulatorOptions:
 
     host: str = "127.0.0.1"
     port: int = 9100
-    providers: tuple[str, ...] = ("vastai", "akash")
+    providers: tuple[str, ...] = ("vastai", "akash", "ionet", "salad", "render", "aethir", "flux")
     seed: int = 0
     state_speed: float = 1.0
     limits: Limits | str = Limits.RELAXED

@@ -47,13 +47,27 @@ class WindowGate:
 
     def admit(self, caller: str) -> bool:
         now = self._clock.now()
-        accepted = self._accepted.setdefault(caller, deque())
-        while accepted and now - accepted[0] >= self._span:
-            accepted.popleft()
+        accepted = self._recent(caller)
         if len(accepted) >= self._calls:
             return False
         accepted.append(now)
         return True
+
+    def left(self, caller: str) -> int:
+        """How many more calls would be let in now."""
+        return self._calls - len(self._recent(caller))
+
+    def opens_at(self, caller: str) -> datetime:
+        """When the oldest call leaves the window, and one more is let in; now if none is in it."""
+        accepted = self._recent(caller)
+        return accepted[0] + self._span if accepted else self._clock.now()
+
+    def _recent(self, caller: str) -> deque[datetime]:
+        now = self._clock.now()
+        accepted = self._accepted.setdefault(caller, deque())
+        while accepted and now - accepted[0] >= self._span:
+            accepted.popleft()
+        return accepted
 
 
 class DailyQuota:

@@ -15,12 +15,25 @@ from aurora.emulators.control import Control, Stand
 from aurora.emulators.exchange import Endpoint
 from aurora.emulators.faultbook import FaultBook
 from aurora.emulators.gateway import Gateway
+from aurora.emulators.gateway_market.brands import BRANDS
+from aurora.emulators.gateway_market.market import GatewayMarket
+from aurora.emulators.ionet.market import IonetMarket
 from aurora.emulators.journal import Journal
 from aurora.emulators.marketplace import Marketplace, World
 from aurora.emulators.options import EmulatorOptions
+from aurora.emulators.render.market import RenderMarket
+from aurora.emulators.salad.market import SaladMarket
 from aurora.emulators.vastai.market import VastMarket
 
-PROVIDERS: Mapping[str, Callable[[World], Marketplace]] = {"vastai": VastMarket, "akash": AkashMarket}
+PROVIDERS: Mapping[str, Callable[[World], Marketplace]] = {
+    "vastai": VastMarket,
+    "akash": AkashMarket,
+    "ionet": IonetMarket,
+    "salad": SaladMarket,
+    "render": RenderMarket,
+    "aethir": lambda world: GatewayMarket(world, BRANDS["aethir"]),
+    "flux": lambda world: GatewayMarket(world, BRANDS["flux"]),
+}
 
 _GRACE = 1.0  # seconds for calls in flight when the server stops
 _BODY_LIMIT = 8 << 20  # bytes of a request

@@ -16,7 +16,7 @@ _HTML = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>
 
 
 def whole(reply: Reply) -> web.Response:
-    return web.Response(body=reply.encoded(), status=reply.status, headers=_headers(reply))
+    return web.Response(body=reply.encoded(), status=reply.status, headers=headers_of(reply))
 
 
 def html_page() -> Reply:
@@ -37,7 +37,7 @@ def cut(request: web.Request) -> web.Response:
 async def half(request: web.Request, reply: Reply) -> web.StreamResponse:
     """Promise the whole body, send half of it, close."""
     payload = reply.encoded()
-    response = web.StreamResponse(status=reply.status, headers=_headers(reply))
+    response = web.StreamResponse(status=reply.status, headers=headers_of(reply))
     response.content_length = max(len(payload), 2)
     await response.prepare(request)
     await response.write(payload[: len(payload) // 2] or b" ")
@@ -49,7 +49,7 @@ async def half(request: web.Request, reply: Reply) -> web.StreamResponse:
 async def dripped(request: web.Request, reply: Reply, *, delay_s: float) -> web.StreamResponse:
     """Send the body one byte at a time."""
     payload = reply.encoded()
-    response = web.StreamResponse(status=reply.status, headers=_headers(reply))
+    response = web.StreamResponse(status=reply.status, headers=headers_of(reply))
     response.content_length = len(payload)
     await response.prepare(request)
     for place in range(len(payload)):
@@ -70,7 +70,7 @@ async def bomb(request: web.Request, *, size: int) -> web.StreamResponse:
     return await _streamed(request, _gzipped(size), headers=headers)
 
 
-def _headers(reply: Reply) -> dict[str, str]:
+def headers_of(reply: Reply) -> dict[str, str]:
     """The provider's content type, bare: the official Vast.ai client compares the whole header (contract, section 2)."""
     given = {name.lower() for name in reply.headers}
     own = {} if "content-type" in given else {"Content-Type": reply.content_type}

@@ -120,7 +120,7 @@ class Sdl:
 def parse(text: str) -> Sdl:
     """Read an SDL. Raises InvalidSdl with everything that is wrong with it."""
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with fewer types
+        document = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with fewer types  # nosec B506
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         raise InvalidSdl([f"YAML cannot be read: {str(exc).splitlines()[0]}"]) from None
     faults = list(SDL.faults(document, Place())) or list(_broken_references(document))
@@ -276,7 +276,7 @@ def _size(text: str) -> int:
 
 def loaded(text: str) -> dict[str, Any]:
     """The plain document of an SDL that has been parsed before."""
-    document: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with fewer types
+    document: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with fewer types  # nosec B506
     return document
 
 

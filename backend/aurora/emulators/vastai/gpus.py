@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
 from aurora.emulators import seed_files
@@ -50,6 +51,7 @@ def _model(
     )
 
 
+@cache
 def _observed_prices() -> dict[str, float]:
     """Median over time of the market's median ask, USD per GPU-hour, by `vast:<gpu>` or `neocloud:<series>`."""
     seen: dict[str, list[float]] = {}

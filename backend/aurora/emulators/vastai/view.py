@@ -164,7 +164,7 @@ def _ports(rental: Rental) -> dict[str, Any]:
     return {
         f"{host if port >= IDENTITY_PORT else port}/{protocol}": [
             {"HostIp": address, "HostPort": str(host)}
-            for address in ("0.0.0.0", "::")  # noqa: S104 - shown, never bound
+            for address in ("0.0.0.0", "::")  # noqa: S104 - shown, never bound  # nosec B104
         ]
         for (port, protocol), host in rental.host_ports.items()
     }

@@ -1,0 +1,1 @@
+"""A gateway in front of a market without a rental API (docs/gateway.md), in several brands."""

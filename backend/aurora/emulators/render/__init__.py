@@ -1,0 +1,1 @@
+"""Render: its Dispersed API (signed calls) as other people's clients show it, and a gateway for those without a secret key."""
