@@ -17,12 +17,13 @@ from aurora.providers.request import Transport
 class Address:
     """One of a market's addresses.
 
-    `setting` is the suffix of its setting (`BASE_URL`, `RPC_URL`), `live` its real value, `emulated` its path under
-    the market's own prefix at the emulator. `normalise` corrects what people write, or raises ValueError in one line.
+    `setting` is the suffix of its setting (`BASE_URL`, `RPC_URL`), `live` its real value, None where there is none until
+    somebody sets it. `emulated` is its path under the market's own prefix at the emulator. `normalise` corrects what
+    people write, or raises ValueError in one line.
     """
 
     setting: str
-    live: str
+    live: str | None
     emulated: str
     normalise: Callable[[str], str]
 
@@ -41,6 +42,10 @@ class Connection:
     clock: Clock
     gpus: GpuTable
     places: RegionTable
+    secret_key: SecretStr | None = None
+    """The second half of a credential that signs."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Whose account it is, by the suffix of the setting (ORGANIZATION, PROJECT)."""
 
 
 class Connect(Protocol):
@@ -51,7 +56,9 @@ class Connect(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """One market. `keyless_offers`: its offers can be read without a key."""
+    """One market. `keyless_offers`: its offers can be read without a key. `without_address`: why it is off as long as
+    an address that has no real value is not set. `signed`: what it is where its secret key (P_SECRET_KEY) is given.
+    """
 
     name: str
     addresses: tuple[Address, ...]
@@ -59,3 +66,5 @@ class Brand:
     real: Limits
     relaxed: Limits = field(default_factory=Limits)
     keyless_offers: bool = False
+    without_address: str = ""
+    signed: "Brand | None" = None

@@ -61,6 +61,18 @@ def moment(value: object) -> datetime | None:
     return datetime.fromtimestamp(float(seconds), UTC)
 
 
+def iso_moment(value: object) -> datetime | None:
+    """ISO 8601 as aware UTC; without a zone it is UTC."""
+    found = text(value, limit=40)
+    try:
+        moment_read = None if found is None else datetime.fromisoformat(found)
+    except ValueError:
+        return None
+    if moment_read is None:
+        return None
+    return moment_read.replace(tzinfo=UTC) if moment_read.tzinfo is None else moment_read.astimezone(UTC)
+
+
 class Fields:
     """One JSON object. Optional readers answer None for what is absent or odd; `need_*` raise `Odd`."""
 
@@ -69,6 +81,10 @@ class Fields:
 
     def __contains__(self, name: str) -> bool:
         return self._row.get(name) is not None
+
+    def has(self, name: str) -> bool:
+        """Is it there at all, be it null?"""
+        return name in self._row
 
     def raw(self, name: str) -> object:
         return self._row.get(name)
@@ -85,6 +101,10 @@ class Fields:
     def moment(self, name: str) -> datetime | None:
         """Epoch seconds as aware UTC."""
         return moment(self._row.get(name))
+
+    def iso_moment(self, name: str) -> datetime | None:
+        """ISO 8601 as aware UTC."""
+        return iso_moment(self._row.get(name))
 
     def flag(self, name: str) -> bool | None:
         value = self._row.get(name)

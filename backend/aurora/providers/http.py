@@ -13,9 +13,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from aurora.domain.clock import Clock
 from aurora.domain.errors import (
@@ -29,7 +31,7 @@ from aurora.domain.errors import (
 from aurora.providers import targets
 from aurora.providers.answers import Refusal, by_status, json_or_none, strict_json
 from aurora.providers.redaction import Redactor
-from aurora.providers.request import ANSWER_CAP, Credential, Request, Transport
+from aurora.providers.request import ANSWER_CAP, Credential, Request, Signed, Signer, Transport
 
 ERROR_CAP = 8 * 1024
 """Bytes of an error answer that are read."""
@@ -197,10 +199,12 @@ class JsonClient:
         *,
         clock: Clock,
         credentials: Sequence[Credential] = (),
+        signer: Signer | None = None,
         transport: Transport | None = None,
         request_id: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`request_id` gives the id of the request being served, sent as `X-Request-Id`.
+        """`request_id` gives the id of the request being served, sent as `X-Request-Id`. With a `signer` every request
+        is signed, and sent as it was signed.
 
         Raises Misconfigured for a base URL or a key that cannot be sent.
         """
@@ -212,7 +216,11 @@ class JsonClient:
         self.base_url = base_url.rstrip("/")
         self._clock = clock
         self._credentials = tuple(credentials)
-        self._secrets = tuple(credential.value.get_secret_value() for credential in credentials)
+        self._signer = signer
+        self._secrets = (
+            *(credential.value.get_secret_value() for credential in credentials),
+            *(() if signer is None else signer.secrets),
+        )
         self._transport = transport if transport is not None else Transport()
         self._request_id = request_id
         self._session: aiohttp.ClientSession | None = None
@@ -231,6 +239,8 @@ class JsonClient:
                     raw = await self._beginning(response)
                     raise _meaning(request, self._refusal(response, raw, redact))
                 raw = await self._capped(response, request.cap)
+                if request.may_be_empty and not raw.strip():
+                    return None
                 answer = strict_json(self.provider, raw)
                 if request.refuses(answer):
                     refusal = self._refusal(response, raw[:ERROR_CAP], redact)
@@ -309,18 +319,37 @@ class JsonClient:
             trust_env=False,
         )
 
-    def _send(self, request: Request) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def _send(
+        self, request: Request, *, endless: bool = False
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """`endless`: an answer that may be silent for as long as it likes."""
+        read_s = None if endless else self._transport.attempt_s
+        sent = self._signed(request)
+        body = None if request.body is None else json.dumps(request.body, allow_nan=False).encode()
         return self._inside().request(
             request.method,
-            self.base_url + request.path,
-            params=request.query,
-            data=None if request.body is None else json.dumps(request.body, allow_nan=False).encode(),
-            headers=self._headers(request),
+            self.base_url + request.path if sent is None else self._address(request, sent),
+            params=request.query if sent is None else None,
+            data=body if sent is None else sent.body,
+            headers=self._headers(request) | ({} if sent is None else dict(sent.headers)),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=self._transport.connect_s, sock_read=read_s
+            ),
             allow_redirects=False,
         )
 
+    def _signed(self, request: Request) -> Signed | None:
+        if self._signer is None or request.anonymous:
+            return None
+        return self._signer.sign(request, path=urlsplit(self.base_url).path + request.path)
+
+    def _address(self, request: Request, sent: Signed) -> URL:
+        query = f"?{sent.query}" if sent.query else ""
+        return URL(self.base_url + request.path + query, encoded=True)
+
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {each.header: each.line for each in self._credentials if not request.anonymous}
+        headers |= request.headers
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         request_id = self._request_id()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -49,9 +50,34 @@ class Request:
     """Most bytes of a good answer."""
     anonymous: bool = False
     """Without the credentials."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further ones of this request."""
+    may_be_empty: bool = False
+    """A good answer without a body is None instead of malformed."""
     hide: Collection[str] = field(default=(), repr=False)
     """Values of the body that no error may quote."""
     explain: Explain = lambda _: None
     """A market's reading of its own error bodies."""
     refuses: Callable[[object], bool] = lambda _: False
     """Finds the 2xx answers that are refusals nevertheless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request as it was signed: to be sent so, to the byte."""
+
+    query: str
+    """Percent-encoded, without `?`."""
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
+class Signer(Protocol):
+    """Proves who we are anew for every request. `secrets`: values that no error may quote."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+
+    def sign(self, request: Request, *, path: str) -> Signed:
+        """`path` is the whole path of the address."""
+        ...

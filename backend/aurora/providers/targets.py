@@ -5,6 +5,8 @@ from urllib.parse import SplitResult, urlsplit
 
 _EMBEDS_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("2002::/16"))
 """NAT64 and 6to4 carry an IPv4 address inside, possibly a private one."""
+_INSIDE = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".corp", ".svc")
+"""Endings of names that mean something in somebody's own network only."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -56,3 +58,24 @@ def may_fetch(url: str, *, base_url: str) -> bool:
         return False
     scheme, host, _ = target
     return target == origin(base_url) or (scheme == "https" and (not is_address(host) or is_public(host)))
+
+
+def may_be_named(url: str) -> bool:
+    """May this origin out of an answer be handed to somebody who then connects to it for us? https without login, path
+    or query, at a public address or a name that is known outside of somebody's own network.
+    """
+    parts = _split(url)
+    if parts is None or origin(url) is None or parts.scheme != "https":
+        return False
+    host = (parts.hostname or "").rstrip(".")
+    if parts.path.strip("/") or parts.query or parts.fragment or not host:
+        return False
+    if is_address(host):
+        return is_public(host)
+    return "." in host and not host.endswith(_INSIDE) and not _is_number(host)
+
+
+def _is_number(host: str) -> bool:
+    """127.1, 0x7f.1: what some resolvers take for an address. No name ends so."""
+    last = host.rpartition(".")[2].lower()
+    return last.isdigit() or last.startswith("0x")

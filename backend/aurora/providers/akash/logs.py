@@ -22,12 +22,15 @@ from aurora.providers.akash.tokens import Tokens
 from aurora.providers.fields import Fields
 from aurora.providers.http import JsonClient
 from aurora.providers.log_overlap import GAP, overlap
+from aurora.providers.targets import may_be_named
 
 REPLAY = 500
 """Lines that are read again after a break."""
 MOST_LINES = 10_000
 SILENCE_S = 2.0
 """A replay that pauses so long is over."""
+_LONGEST_PAUSES = 5
+"""So many of these pauses a replay may last: a container that writes all the time never pauses."""
 MOST_FAILURES = 5
 """Breaks without a single line between them that a follower bears."""
 RETRY_S = 5.0
@@ -136,11 +139,13 @@ class AkashLogs:
             await stream.aclose()
 
     async def _missed(self, stream: LogStream, progress: _Progress) -> list[LogLine]:
-        """The replay's lines that were not shown. It ends with `REPLAY` lines, a pause, or the stream."""
+        """The replay's lines that were not shown. It ends with `REPLAY` lines, a pause, its time, or the stream."""
         replay: list[str] = []
-        while len(replay) < REPLAY:
+        clock = self._parts.clock
+        ends_at = clock.monotonic() + _LONGEST_PAUSES * self._silence_s
+        while len(replay) < REPLAY and (left := ends_at - clock.monotonic()) > 0:
             try:
-                text = await stream.line(within=self._silence_s)
+                text = await stream.line(within=min(left, self._silence_s))
             except ProviderTimeout:
                 break
             if text is None:
@@ -192,8 +197,8 @@ class AkashLogs:
             Operation.LOGS, lambda: self._parts.client.provider(owner), endpoint=PROVIDERS
         )
         found = Fields(told if isinstance(told, dict) else {}).text("hostUri", limit=300)
-        if found is None or not found.startswith("https://"):
-            raise Unavailable(self._parts.name, "the provider has no address for its logs")
+        if found is None or not may_be_named(found):
+            raise Unavailable(self._parts.name, "the provider has no public address for its logs")
         self._gateways[owner] = found
         return found
 

@@ -117,7 +117,8 @@ class AkashMarket:
             at = self._parts.clock.now()
             return Read(await send(), at)
 
-        return await self._parts.guard.call(operation, read, endpoint=endpoint, cache_key=endpoint)
+        kept = endpoint if operation is Operation.OFFERS else None  # a quote is never answered from a cache
+        return await self._parts.guard.call(operation, read, endpoint=endpoint, cache_key=kept)
 
     async def _chain_page(self, cursor: Cursor, lcd: LcdClient, error: ProviderError) -> OffersPage:
         at = self._parts.clock.now()

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from aurora.domain.errors import InstanceNotFound, Misconfigured, ProviderError, Unavailable
 from aurora.providers.log_overlap import GAP
 from tests.unit.providers.akash.booth import NEAR, TOKEN, Booth, akash_at, services, spec
-from tests.unit.providers.loopback import Loopback, SkippingClock
+from tests.unit.providers.loopback import Loopback, Reply, SkippingClock
 
 
 def frame(line, pod="app-7c9d"):
@@ -253,3 +253,27 @@ async def test_a_follower_that_is_left_leaves_nothing_open():
 
         async with asyncio.timeout(2):
             await lines.aclose()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://provider.example.net:8443",
+        "https://127.0.0.1:8443",
+        "https://169.254.169.254",
+        "https://localhost:8443",
+        "https://vault.internal",
+        "https://user:key@provider.example.net:8443",
+        "https://provider.example.net:8443/admin?x=",
+    ],
+)
+async def test_the_proxy_is_sent_to_no_address_inside_a_network(address):
+    """A provider writes its own address into the chain; the proxy, which may be ours, would connect to it."""
+    async with logging_market([frame("secret"), END]) as (provider, dseq, proxy, server):
+        hostile = Reply({"owner": NEAR, "hostUri": address})
+        server.handler.override["GET", f"/v1/providers/{NEAR}"] = [hostile]
+
+        with pytest.raises(Unavailable, match="no public address"):
+            await collect(provider.logs(dseq, tail=50))
+
+        assert proxy.asked == []
