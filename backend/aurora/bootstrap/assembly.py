@@ -1,5 +1,6 @@
 """One composition root, one exit stack: whatever is opened is closed in reverse, also when start-up fails half-way."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,20 +10,27 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
+from aurora.bootstrap.access import Entrance, check_seal, sealer_of
 from aurora.bootstrap.emulator import emulator_limits
 from aurora.bootstrap.markets import MarketParts, Markets
+from aurora.bootstrap.modes import refuse_the_other_mode
+from aurora.bootstrap.observability import Observability, Watched, traced_steps, tracer_of
 from aurora.bootstrap.policies import lifecycle_policy, sync_interval, sync_policies
 from aurora.bootstrap.readiness import Readiness
+from aurora.bootstrap.replicas import Connected, ReplicaLink
 from aurora.bootstrap.sources import Sources
 from aurora.bootstrap.watchers import CommitWatcher, RouteWatch, SyncWatch
+from aurora.db import schema
 from aurora.db.database import Database
-from aurora.db.engine import create_engine, sqlite_path
+from aurora.db.engine import create_engine, create_writer, dispose, sqlite_path
 from aurora.db.lock import FileLock
+from aurora.db.patience import Patience
 from aurora.db.repositories import deployments, holds, installation
 from aurora.domain.clock import Clock
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.gpu_table import GpuTable
 from aurora.domain.health import ProviderStatus
+from aurora.domain.records import DeploymentView
 from aurora.domain.region import GLOBAL, RegionTable
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.journal import Journal
@@ -30,6 +38,7 @@ from aurora.lifecycle.reconciler import Reconciler
 from aurora.lifecycle.sightings import GroupedSightings
 from aurora.lifecycle.sweep import Sweep
 from aurora.providers.registry import ProviderRegistry
+from aurora.replicas.base import Replicas
 from aurora.resilience.deadline import deadline
 from aurora.resilience.events import Hooks
 from aurora.services.alerts import AlertBook, Alerts
@@ -54,8 +63,8 @@ from aurora.services.provider_states import ProviderStates
 from aurora.services.reputation import Reputation
 from aurora.services.route import RouteParts, RouteService
 from aurora.services.router_config import RouterConfig
-from aurora.services.sealing import Sealer, own_secret
 from aurora.services.telemetry_source import ProviderWatch, TelemetrySource
+from aurora.services.tenants import TenantRules
 from aurora.services.waiters import Waiters
 from aurora.services.whatif import WhatIfDesk
 from aurora.services.workload_templates import WorkloadTemplates
@@ -113,14 +122,21 @@ class Aurora:
         self.regions = RegionTable.load()
         self.metrics = Metrics()
         self.outages = Outages(clock)
+        self.draining = asyncio.Event()
+        self.tracer = tracer_of(settings, self.outages, version=self.version)
         self.registry = ProviderRegistry()
+        self.link = ReplicaLink(database, url=settings.database_url.get_secret_value(), clock=clock)
         self._build_markets()
         self._build_catalogue()
         self._build_routing()
         self._build_lifecycle()
         self._build_health()
+        self._build_replicas()
         self.readiness = Readiness(
-            database, clock=clock, synced=lambda: self.sync_watch.all_ran(self.registry.names())
+            database,
+            clock=clock,
+            synced=lambda: self.sync_watch.all_ran(self.registry.names()),
+            draining=self.draining.is_set,
         )
 
     def _build_markets(self) -> None:
@@ -132,6 +148,7 @@ class Aurora:
             regions=self.regions,
             clock=self.clock,
             hooks=self.hooks,
+            tracer=self.tracer,
         )
         self.markets = Markets(parts, self.registry)
         self.markets.register_all(self._status, limits="real")
@@ -165,6 +182,7 @@ class Aurora:
             listener=self.sync_watch,
             uncache=lambda name: self.markets.guards[name].invalidate_cache(),
         )
+        self.sync.serve(self.link.duty)
         self.reputation = Reputation(self.files.providers.reputations)
         self.g_scores = GScores(self.catalogue, self.reputation)
         self.desk = ProviderDesk(
@@ -203,7 +221,7 @@ class Aurora:
             ),
             clock=self.clock,
             observed=Observations(
-                g_score=self.g_scores.of,
+                g_score=self.g_scores.score,
                 latencies=self.latency,
                 telemetry=self.performance,
                 time_to_running_s=self.performance.time_to_running_s,
@@ -213,29 +231,40 @@ class Aurora:
         self.whatif = WhatIfDesk(
             self.market, self.policies, clock=self.clock, offer_max_age_s=self.settings.offer_max_age
         )
-        self.sealer = Sealer(_secret(self.settings))
-        self.route_watch = RouteWatch(self.metrics, mode=self.files.router.mode.value)
-        self.route_watch.listen_with(self.sync)
+        self.sealer = sealer_of(self.settings)
+        self.route_watch = RouteWatch(self.metrics, mode=self.files.router.mode.value, tracer=self.tracer)
+        self.route_watch.listen_with(self._asked)
         self.intake = RequestIntake(
             IntakeRules(
                 providers=frozenset(self.registry.names(disabled=True)),
                 config=self.files.router,
                 templates=self.files.workloads,
-                families=lambda: {
-                    offer.gpu.family for offer in self.catalogue.offers() if not offer.gpu.known
-                },
+                families=self.catalogue.unknown_families,
             ),
             gpus=self.gpus,
             regions=self.regions,
         )
         self.decisions = DecisionDesk(self.database)
+        names = frozenset(self.registry.names(disabled=True))
+        self.entrance = Entrance(
+            self.settings,
+            database=self.database,
+            rules=TenantRules(names, self.regions, self.files.router.limits),
+            clock=self.clock,
+            metrics=self.metrics,
+        )
 
     def _build_lifecycle(self) -> None:
         policy = lifecycle_policy(self.settings)
         hook = LifecycleHook(self.metrics, self.outages, clock=self.clock)
         self.attempts = AttemptFigures(self.database, clock=self.clock)
         watcher = CommitWatcher(
-            self.overlay, self.waiters, reputation=self.reputation, hook=hook, performance=self.performance
+            self.overlay,
+            self.waiters,
+            reputation=self.reputation,
+            hook=hook,
+            performance=self.performance,
+            tell=self._changed,
         )
         context = Context(
             providers=self.markets,
@@ -258,7 +287,8 @@ class Aurora:
             context,
             database=self.database,
             report=hook,
-            deadline=lambda seconds: deadline(self.clock, seconds),
+            deadline=traced_steps(self.tracer, lambda seconds: deadline(self.clock, seconds)),
+            pressed=lambda: self.routing.pressed,
         )
         self.sweep = Sweep(
             installation=self.installation,
@@ -268,7 +298,11 @@ class Aurora:
             report=hook,
         )
         self.deployments = DeploymentDesk(
-            self.database, clock=self.clock, provider=self.markets.get, kick=self.reconciler.kick
+            self.database,
+            clock=self.clock,
+            provider=self.markets.get,
+            kick=self._kick,
+            tenants=self.entrance.book,
         )
         self.routing = RouteService(
             RouteParts(
@@ -280,9 +314,10 @@ class Aurora:
                 watcher=self.route_watch,
                 identity=self.identity,
                 clock=self.clock,
-                kick=self.reconciler.kick,
+                kick=self._kick,
                 emulated=self.emulated,
                 policies=self.policies,
+                tenants=self.entrance.book,
             )
         )
 
@@ -290,7 +325,15 @@ class Aurora:
         self.recorder = HealthRecorder(self.desk, self.database, clock=self.clock)
         self.hooks.add(self.recorder.on_event)
         self.alert_book = AlertBook(self.clock)
-        sources = Sources(self.desk, self.catalogue, self.attempts, self.sweep, self.alert_book)
+        sources = Sources(
+            self.desk,
+            self.catalogue,
+            self.attempts,
+            self.sweep,
+            self.alert_book,
+            self.database.engine,
+            self.link,
+        )
         self.alerts = Alerts(
             self.alert_book,
             self.desk,
@@ -300,9 +343,73 @@ class Aurora:
         )
         self.metrics.mirror(sources)
         self.metrics.started(version=self.version, mode=self.mode, providers=self.registry.names())
+        self.observability = Observability(
+            Watched(
+                settings=self.settings,
+                database=self.database,
+                metrics=self.metrics,
+                outages=self.outages,
+                hooks=self.hooks,
+                clock=self.clock,
+                tracer=self.tracer,
+                book=self.alert_book,
+                alerts=self.alerts,
+                attempts=self.attempts,
+                installation=self.installation,
+            ),
+            holds=self._holds,
+        )
+
+    def _build_replicas(self) -> None:
+        self.link.connect(
+            Connected(
+                clock=self.clock,
+                hooks=self.hooks,
+                outages=self.outages,
+                registry=self.registry,
+                markets=self.markets,
+                sync=self.sync,
+                sync_watch=self.sync_watch,
+                catalogue=self.catalogue,
+                overlay=self.overlay,
+                waiters=self.waiters,
+                reputation=self.reputation,
+                performance=self.performance,
+                attempts=self.attempts,
+                desk=self.desk,
+                reconciler=self.reconciler,
+                offer_max_age_s=self.settings.offer_max_age,
+            )
+        )
+
+    @property
+    def replicas(self) -> Replicas:
+        """Being one of several, or the only one."""
+        return self.link.replicas
+
+    def _holds(self, duty: str) -> bool:
+        """Asked later than this is built."""
+        return self.replicas.holds(duty)
+
+    def _changed(self, view: DeploymentView) -> None:
+        """Somebody may wait for it at another replica."""
+        self.replicas.changed(view)
+
+    def _kick(self) -> None:
+        """A deployment is due: here, or at whatever replica works on deployments."""
+        self.reconciler.kick()
+        self.replicas.kicked()
+
+    def _asked(self, family: str) -> None:
+        """Somebody wants this GPU: it is read first by whoever reads the markets."""
+        self.sync.note_interest(family)
+        self.replicas.asked(family)
 
     async def start(self, *, alone: bool) -> None:
         """The records become the memory. `alone`: no other process works on this database."""
+        await refuse_the_other_mode(self.database, self.settings.aurora_mode)
+        await check_seal(self.database, self.sealer)
+        await self.entrance.load()
         if self.emulated:
             await self.follow_emulator()
         await self.recorder.restore_pauses(self.registry)
@@ -316,6 +423,7 @@ class Aurora:
             await holds.drop_expired(connection, now=now)
             self.overlay.load(await holds.present(connection, now=now))
         await self.attempts.refresh()
+        await self.replicas.join()
         self.readiness.loaded()
 
     async def follow_emulator(self) -> bool:
@@ -326,18 +434,28 @@ class Aurora:
             self.sync.read_with(_RELAXED_READERS if limits == "relaxed" else 1)
         return limits is not None
 
+    def drain(self) -> None:
+        """The process stops: not ready any more, and what only waits is answered now."""
+        self.draining.set()
+        self.waiters.release()
+
     async def ready(self) -> tuple[bool, Mapping[str, Any]]:
         """See `Readiness`."""
         return await self.readiness.check()
 
     async def aclose(self) -> None:
-        """Close sessions and guards."""
+        """Give duties back, close sessions and guards."""
+        await self.link.aclose()
+        await self.entrance.aclose()
         await self.registry.aclose()
         await self.markets.aclose()
+        await self.observability.aclose()
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Clock) -> AsyncIterator[Aurora]:
+async def running(
+    settings: Settings, *, clock: Clock, patience: Patience | None = None
+) -> AsyncIterator[Aurora]:
     """Open, build, read; close in reverse. Raises SettingsError, ConfigError, DatabaseInUse, DatabaseUnavailable."""
     url = settings.database_url.get_secret_value()
     file = sqlite_path(url)
@@ -348,20 +466,12 @@ async def running(settings: Settings, *, clock: Clock) -> AsyncIterator[Aurora]:
             stack.callback(lock.release)
         files = Files.load(Path(settings.config_dir))
         engine = create_engine(url)
-        stack.push_async_callback(engine.dispose)
-        database = Database(engine)
+        stack.push_async_callback(dispose, engine)
+        database = Database(engine, patience=patience, writer=create_writer(engine))
         async with database.read() as connection:
+            await connection.run_sync(schema.require)
             own = settings.installation_id or await installation.installation_id(connection)
         aurora = Aurora(settings, database=database, clock=clock, files=files, own=own)
         stack.push_async_callback(aurora.aclose)
         await aurora.start(alone=file is not None)
         yield aurora
-
-
-def _secret(settings: Settings) -> str:
-    """SECRET_KEY; in emulated mode one of our own, beside the embedded database."""
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value()
-    file = sqlite_path(settings.database_url.get_secret_value())
-    folder = Path(file).parent if file is not None else Path("var")
-    return own_secret(folder / "secret.key")

@@ -3,7 +3,8 @@
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from ipaddress import ip_address
@@ -13,12 +14,14 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from aurora.bootstrap.policies import guard_policy, limiter_policy
+from aurora.bootstrap.traced_guard import TracedGuard
 from aurora.domain import request_id
 from aurora.domain.clock import Clock
+from aurora.domain.errors import AuroraError
 from aurora.domain.gpu_table import GpuTable
 from aurora.domain.health import ProviderStatus
 from aurora.domain.region import RegionTable
-from aurora.providers.base import Limits, Provider
+from aurora.providers.base import CallGuard, Limits, Provider
 from aurora.providers.brand import Address, Brand, Connection
 from aurora.providers.registry import ProviderRegistry, StatusProbe
 from aurora.providers.request import Transport
@@ -27,6 +30,7 @@ from aurora.resilience.guard import Guard
 from aurora.services.provider_check import CheckableGuard
 from aurora.services.provider_config import ProvidersConfig
 from aurora.settings import PROVIDERS, ProviderSettings, Settings, SettingsError
+from aurora.telemetry.tracing import NullTracer, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class MarketParts:
     regions: RegionTable
     clock: Clock
     hooks: Hooks
+    tracer: Tracer = field(default_factory=NullTracer)
 
 
 class Markets:
@@ -47,9 +52,10 @@ class Markets:
     def __init__(self, parts: MarketParts, registry: ProviderRegistry) -> None:
         self._parts = parts
         self._registry = registry
-        self._brands = brands()
+        self._brands = tuple(_dialect(brand, parts.settings) for brand in brands())
         self._retired: dict[str, Provider] = {}
         self.guards: dict[str, Guard] = {}
+        self.keys: dict[str, SecretStr] = {}
 
     def register_all(self, status: Callable[[str], ProviderStatus], *, limits: str) -> None:
         """Raises SettingsError for an address that mixes the modes or is known to be wrong."""
@@ -83,10 +89,15 @@ class Markets:
     def _register(self, brand: Brand, *, status: StatusProbe, limits: Limits) -> None:
         name = brand.name
         market = self._parts.settings.provider(name)
+        if any(self._given(brand, one, market) is None for one in brand.addresses):
+            self._registry.disable(name, brand.without_address)
+            return
         key = self._key(name, market)
         if key is None and not brand.keyless_offers:
             self._registry.disable(name, f"no key: set {name.upper()}_API_KEY")
             return
+        if key is not None:
+            self.keys[name] = key
         policy = guard_policy(self._parts.settings, market, limits)
         guard = CheckableGuard(
             name, policy, clock=self._parts.clock, rng=random.Random(), hooks=self._parts.hooks
@@ -97,10 +108,12 @@ class Markets:
             emulated=self._parts.settings.emulated,
             transport=Transport(attempt_s=market.timeout),
             request_id=request_id.current,
-            guard=guard,
+            guard=self._traced(guard),
             clock=self._parts.clock,
             gpus=self._parts.gpus,
             places=self._parts.regions,
+            secret_key=market.secret_key,
+            names=market.names,
         )
         self.guards[name] = guard
         if market.enabled and self._parts.config.of(name).enabled:
@@ -108,7 +121,13 @@ class Markets:
             return
         self._registry.disable(name, f"switched off ({name.upper()}_ENABLED or config/providers.yaml)")
         if key is not None:
-            self._retired[name] = brand.connect(connection)
+            with suppress(AuroraError):  # what cannot be connected has nothing of ours running
+                self._retired[name] = brand.connect(connection)
+
+    def _traced(self, guard: Guard) -> CallGuard:
+        """As adapters see it; itself where nothing is traced."""
+        tracer = self._parts.tracer
+        return TracedGuard(guard, tracer, provider=guard.provider) if tracer.enabled else guard
 
     def _key(self, name: str, market: ProviderSettings) -> SecretStr | None:
         if market.api_key is not None:
@@ -119,27 +138,38 @@ class Markets:
             return held
         return SecretStr("emulated") if self._parts.settings.emulated else None
 
+    def _given(self, brand: Brand, one: Address, market: ProviderSettings) -> str | None:
+        """The address as somebody wrote it, the emulator's, or the market's own; None where there is none."""
+        settings = self._parts.settings
+        given = market.urls.get(one.setting)
+        if given is None and settings.emulated:
+            given = f"{settings.emulator_url.rstrip('/')}/{brand.name}{one.emulated}"
+        if given is None and one.setting == "BASE_URL":
+            given = self._parts.config.of(brand.name).api_url
+        return given or one.live
+
     def _url(self, brand: Brand, one: Address, market: ProviderSettings) -> str:
         """Emulated: the emulator, and never an address that leaves this machine. Live: never an emulator."""
         settings = self._parts.settings
-        emulator = settings.emulator_url.rstrip("/")
         setting = f"{brand.name.upper()}_{one.setting}"
-        given = market.urls.get(one.setting)
-        if given is None and settings.emulated:
-            given = f"{emulator}/{brand.name}{one.emulated}"
-        if given is None and one.setting == "BASE_URL":
-            given = self._parts.config.of(brand.name).api_url
         try:
-            address = one.normalise(given or one.live)
+            address = one.normalise(self._given(brand, one, market) or "")
         except ValueError as exc:
             raise SettingsError(f"{setting}: {exc}") from None
-        if not settings.emulated and address.startswith(f"{emulator}/"):
+        if not settings.emulated and address.startswith(f"{settings.emulator_url.rstrip('/')}/"):
             raise SettingsError(f"{setting}: {address} is an emulator; live mode never uses one")
         if settings.emulated and not _is_loopback(address):
             raise SettingsError(
                 f"{setting}: {address} is not on this machine; emulated mode sends no key anywhere else"
             )
         return address
+
+
+def _dialect(brand: Brand, settings: Settings) -> Brand:
+    """What the market is with the credentials that are there."""
+    if brand.signed is not None and settings.provider(brand.name).secret_key is not None:
+        return brand.signed
+    return brand
 
 
 def brands() -> tuple[Brand, ...]:

@@ -65,4 +65,8 @@ def sync_interval(settings: Settings, name: str) -> float:
 
 def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
     """The reconciler's patience."""
-    return LifecyclePolicy(interval=settings.reconcile_interval, start_timeout=settings.start_timeout)
+    return LifecyclePolicy(
+        interval=settings.reconcile_interval,
+        start_timeout=settings.start_timeout,
+        drain_s=settings.drain_timeout,
+    )

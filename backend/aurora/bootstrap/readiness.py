@@ -13,12 +13,18 @@ _LONGEST_FIRST_SYNC_S = 10.0
 
 
 class Readiness:
-    """Database reachable, schema at head, a snapshot loaded (every provider tried once, or ten seconds passed)."""
+    """Database reachable and not full, schema at head (or newer), a snapshot loaded (every provider tried once, or ten seconds passed).
 
-    def __init__(self, database: Database, *, clock: Clock, synced: Callable[[], bool]) -> None:
+    And not stopping: then nothing is looked up, so that whoever sends requests here learns at once.
+    """
+
+    def __init__(
+        self, database: Database, *, clock: Clock, synced: Callable[[], bool], draining: Callable[[], bool]
+    ) -> None:
         self._database = database
         self._clock = clock
         self._synced = synced
+        self._draining = draining
         self._began = clock.monotonic()
         self._loaded = False
 
@@ -28,10 +34,13 @@ class Readiness:
 
     async def check(self) -> tuple[bool, Mapping[str, Any]]:
         """The verdict with each check's result."""
+        if self._draining():
+            return False, {"accepting": False}
         database, head = True, False
         try:
             async with self._database.read() as connection:
-                head = await connection.run_sync(schema.is_at_head)
+                head = await connection.run_sync(schema.is_usable)
+            await self._database.probe()
         except DatabaseUnavailable:
             database = False
         waited = self._clock.monotonic() - self._began >= _LONGEST_FIRST_SYNC_S

@@ -1,6 +1,6 @@
 """Who is told what: commits, decisions and syncs reach memory, metrics and those who wait."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.records import Attempt, DeploymentView, RouteAnswer, SyncReport
@@ -8,12 +8,12 @@ from aurora.domain.request import ComputeRequest
 from aurora.lifecycle.work import Outcome
 from aurora.routing.decision import Decision
 from aurora.services.capacity import CapacityOverlay
-from aurora.services.offer_sync import OfferSync
 from aurora.services.reputation import Reputation
 from aurora.services.telemetry_source import TelemetrySource
 from aurora.services.waiters import Waiters
 from aurora.telemetry.lifecycle import LifecycleHook
 from aurora.telemetry.metrics import Metrics
+from aurora.telemetry.tracing import Tracer, Value
 
 
 class CommitWatcher:
@@ -27,7 +27,10 @@ class CommitWatcher:
         reputation: Reputation,
         hook: LifecycleHook,
         performance: TelemetrySource,
+        tell: Callable[[DeploymentView], None] = lambda _view: None,
     ) -> None:
+        """`tell`: the other replicas, where somebody may wait."""
+        self._tell = tell
         self._performance = performance
         self._overlay = overlay
         self._waiters = waiters
@@ -41,6 +44,7 @@ class CommitWatcher:
             elif attempt.launched_at is not None:
                 self._overlay.launched(attempt.deployment_id, attempt.number, attempt.launched_at)
         self._waiters.changed(view)
+        self._tell(view)
         self._hook.deployment_changed(view)
 
     def outcome(self, outcome: Outcome) -> None:
@@ -53,6 +57,9 @@ class CommitWatcher:
     def held(self, hold: Hold) -> None:
         self._overlay.take(hold)
 
+    def learned(self, unknown: Iterable[Hold]) -> None:
+        self._overlay.learn(unknown)
+
     def dropped(self, attempt: Attempt) -> None:
         self._overlay.release(attempt.deployment_id, attempt.number)
 
@@ -60,18 +67,18 @@ class CommitWatcher:
 class RouteWatch:
     """Told about every decision and answer of `POST /route`."""
 
-    def __init__(self, metrics: Metrics, *, mode: str) -> None:
+    def __init__(self, metrics: Metrics, *, mode: str, tracer: Tracer) -> None:
         self._metrics = metrics
+        self._tracer = tracer
         self._mode = mode
-        self._sync: OfferSync | None = None
+        self._note: Callable[[str], None] = lambda _family: None
 
-    def listen_with(self, sync: OfferSync) -> None:
+    def listen_with(self, note: Callable[[str], None]) -> None:
         """Requests for a GPU make its part of the catalogue fresh first."""
-        self._sync = sync
+        self._note = note
 
     def asked(self, request: ComputeRequest) -> None:
-        if self._sync is not None:
-            self._sync.note_interest(request.gpu.family)
+        self._note(request.gpu.family)
 
     def decided(self, decision: Decision, *, seconds: float) -> None:
         chosen = decision.chosen
@@ -82,6 +89,13 @@ class RouteWatch:
             seconds=seconds,
             reason="no_capacity" if chosen is None else None,
         )
+        if self._tracer.enabled:
+            told: dict[str, Value] = {
+                "aurora.provider": "none" if chosen is None else chosen.fit.offer.provider,
+                "aurora.offers": decision.total,
+                "aurora.policy": decision.policy,
+            }
+            self._tracer.past("decide", seconds=seconds, attributes=told)
 
     def answered(self, answer: RouteAnswer) -> None:
         """The decision was counted when it was made."""

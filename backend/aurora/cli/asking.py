@@ -153,7 +153,7 @@ def body_of(options: AskOptions, environ: Mapping[str, str] = os.environ) -> dic
         "spot": False if options.no_spot else None,
         "allow_larger": True if options.allow_larger else None,
         "policy": options.policy,
-        "weights": _weights(options.weight or ()),
+        "weights": weights(options.weight or ()),
         "max_attempts": options.max_attempts,
         "on_interruption": options.on_interruption,
         "seed": options.seed,
@@ -202,7 +202,8 @@ def _env(given: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _weights(given: Sequence[str]) -> dict[str, Decimal | None]:
+def weights(given: Sequence[str]) -> dict[str, Decimal | None]:
+    """`price=0.4` and the like, by name. Raises CliError."""
     found: dict[str, Decimal | None] = {}
     for each in given:
         name, equals, value = each.partition("=")

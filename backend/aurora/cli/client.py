@@ -73,11 +73,15 @@ class Client:
     ) -> Answer:
         request = self._request("POST", path, query)
         if body is not None:
-            request.data = json.dumps(body, default=_number).encode()
-            request.add_header("Content-Type", "application/json")
+            _give(request, body)
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         return self._answer(request, timeout_s)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Answer:
+        request = self._request("PATCH", path, None)
+        _give(request, body)
+        return self._answer(request, TIMEOUT_S)
 
     def delete(self, path: str) -> Answer:
         return self._answer(self._request("DELETE", path, None), TIMEOUT_S)
@@ -221,6 +225,11 @@ def _is_lookup(reason: Any) -> bool:
     import socket
 
     return isinstance(reason, socket.gaierror)
+
+
+def _give(request: urllib.request.Request, body: Mapping[str, Any]) -> None:
+    request.data = json.dumps(body, default=_number).encode()
+    request.add_header("Content-Type", "application/json")
 
 
 def _worded(value: Any) -> str:

@@ -73,9 +73,14 @@ def report(error: CliError, *, as_json: bool) -> None:
 
 def complain(what: str, then: str | None = None) -> None:
     """Say it on stderr, where it does not get into anybody's pipe."""
-    print(f"Error: {what}", file=sys.stderr)
+    print(f"Error: {_printable(what)}", file=sys.stderr)
     if then:
-        print(f"Next:  {then}", file=sys.stderr)
+        print(f"Next:  {_printable(then)}", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """Markets write some of it: it must not command the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def note(text: str) -> None:

@@ -1,6 +1,8 @@
 """`aurora logs`: once, or for as long as a deployment lives, over lost connections, restarts and fail-overs."""
 
 import json
+import re
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from aurora.cli.exits import CliError, ExitCode, note
 from aurora.cli.line_stream import End, LineStream
 from aurora.cli.patience import Patience
 from aurora.cli.replay import unseen
+from aurora.cli.screen import plain
 from aurora.cli.waiting import is_ended
 
 REMEMBERED = 2000
@@ -21,6 +24,8 @@ ARCHIVED = 1000
 """Lines that survive an instance."""
 _MISSING_NOTICE = "[lines may be missing here"
 """Aurora's own notice inside a log: what came before it is not adjacent to what follows."""
+
+_COLOUR = re.compile(r"(\x1b\[[0-9;]{0,32}m)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +40,28 @@ class FollowPace:
 
 
 class LineOut:
-    """Lines on stdout as they come: text as the container wrote it, or JSON objects."""
+    """Lines on stdout as they come: text as the container wrote it, or JSON objects. A terminal is given colours, and
+    nothing else that would command it.
+    """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, terminal: bool | None = None) -> None:
         self._as_json = as_json
+        self._terminal = sys.stdout.isatty() if terminal is None else terminal
         self.count = 0
 
     def __call__(self, line: str) -> None:
         self.count += 1
-        print(json.dumps({"line": line}) if self._as_json else line, flush=True)
+        text = _colours_only(line) if self._terminal else line
+        print(json.dumps({"line": line}) if self._as_json else text, flush=True)
+
+
+def _colours_only(line: str) -> str:
+    """Without control characters but those of colours, which are ended with the line."""
+    parts = _COLOUR.split(line)
+    if len(parts) == 1:
+        return plain(line, one_line=True)
+    kept = (part if _COLOUR.fullmatch(part) else plain(part, one_line=True) for part in parts)
+    return "".join(kept) + "\x1b[0m"
 
 
 def read(client: Client, deployment: str, *, out: LineOut, tail: int, timestamps: bool) -> None:

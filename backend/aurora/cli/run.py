@@ -2,7 +2,7 @@
 
 import os
 import signal
-import subprocess
+import subprocess  # starts only `aurora emulate` and `aurora serve`  # nosec B404
 import sys
 import time
 import urllib.error
@@ -37,7 +37,7 @@ def run(*, limits: str, state_speed: float) -> int:
 
 def _start(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "aurora", *arguments]
-    return subprocess.Popen(command, env=dict(environment))  # noqa: S603 - our own command
+    return subprocess.Popen(command, env=dict(environment))  # noqa: S603 - our own command  # nosec B603
 
 
 def _answers(url: str, part: subprocess.Popen[bytes]) -> bool:
@@ -45,7 +45,7 @@ def _answers(url: str, part: subprocess.Popen[bytes]) -> bool:
     until = time.monotonic() + _EMULATOR_SECONDS
     while time.monotonic() < until and part.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback address
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback address  # nosec B310
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)

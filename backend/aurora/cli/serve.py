@@ -16,7 +16,7 @@ from aurora.services.config_section import ConfigError
 from aurora.settings import Role, Settings, SettingsError, load_settings
 from aurora.telemetry.logging import LogPolicy, configure
 from aurora.telemetry.redaction import Redactor
-from aurora.worker.loops import work
+from aurora.worker.loops import follow, keep_fresh, work
 
 _BACKLOG = 2048
 
@@ -51,31 +51,41 @@ def _redactor(settings: Settings) -> Redactor:
 
 
 async def _serve(settings: Settings, role: Role) -> int:
-    sockets = [] if role is Role.WORKER else _sockets(settings)
+    # First of all: as process 1 of a container, a signal that nobody has asked for is lost.
+    stopped = _stop_signal()
+    sockets = _side_door(settings) if role is Role.WORKER else _sockets(settings)
     try:
         async with running(settings, clock=SystemClock()) as aurora:
             spare_the_loop()
             await first_check(aurora)
             _announce(aurora, sockets)
-            return await _run(aurora, role, sockets)
+            return await _run(aurora, role, sockets, stopped=stopped)
     finally:
         for one in sockets:
             one.close()
 
 
-async def _run(aurora: Aurora, role: Role, sockets: list[socket.socket]) -> int:
+async def _run(aurora: Aurora, role: Role, sockets: list[socket.socket], *, stopped: asyncio.Event) -> int:
     """Until somebody stops us, or a bug ends a part. What is under way is finished first."""
-    stopped = _stop_signal()
     parts: set[asyncio.Task[object]] = {asyncio.create_task(stopped.wait(), name="signal")}
+    watching = aurora.observability.run(working=role is not Role.API)
+    parts.add(asyncio.create_task(watching, name="observability"))
+    parts.add(asyncio.create_task(keep_fresh(aurora), name="scores"))
     if role is not Role.API:
         parts.add(asyncio.create_task(work(aurora), name="worker"))
+    else:
+        parts.add(asyncio.create_task(follow(aurora), name="follow"))
     if role is not Role.WORKER:
+        parts.add(asyncio.create_task(aurora.entrance.run(aurora.outages), name="entrance"))
+    if sockets:
         # The web framework takes a third of a second to import: the first sync runs meanwhile.
         web = await asyncio.to_thread(import_module, "aurora.cli.web")
-        parts.add(asyncio.create_task(web.serve(aurora, sockets, stopped), name="server"))
+        serving = web.serve(aurora, sockets, service_only=role is Role.WORKER)
+        parts.add(asyncio.create_task(serving, name="server"))
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     broken = [task for task in done if not stopped.is_set()]
     stopped.set()
+    aurora.drain()
     for part in parts - done:
         if part.get_name() != "server":
             part.cancel()  # the worker finishes the steps it has begun, see Reconciler
@@ -103,6 +113,15 @@ def _sockets(settings: Settings) -> list[socket.socket]:
         except OSError:
             print(f"COMPAT_PORT: {settings.compat_port} is taken; serving on PORT only", file=sys.stderr)
     return found
+
+
+def _side_door(settings: Settings) -> list[socket.socket]:
+    """PORT for probes and scrapers; beside an API on the same machine, which has it, a worker does without."""
+    try:
+        return [_listen(settings.host, settings.port, "PORT")]
+    except OSError:
+        print(f"PORT: {settings.port} is taken; this worker has no /health and no /metrics", file=sys.stderr)
+        return []
 
 
 def _listen(host: str, port: int, name: str) -> socket.socket:

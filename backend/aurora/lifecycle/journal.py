@@ -1,5 +1,6 @@
 """Commits: everything a step found, in one transaction, only while the claim holds."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,6 +29,10 @@ class Watchers(Protocol):
 
     def held(self, hold: Hold) -> None: ...
 
+    def learned(self, unknown: Iterable[Hold]) -> None:
+        """Holds of other replicas that nobody here knew of."""
+        ...
+
     def dropped(self, attempt: Attempt) -> None:
         """An attempt that was chosen but never committed: nothing holds its offer."""
         ...
@@ -42,23 +47,33 @@ class Journal:
 
     async def keep(self, work: Work) -> None:
         """Commit and keep the claim: called before anything irreversible. Raises ClaimLost."""
-        async with self._database.write() as connection:
+
+        async def kept(connection: AsyncConnection) -> None:
             if not await deployments.progress(connection, work.deployment, loaded=work.loaded):
                 raise ClaimLost(work.deployment.id)
             await self._write(connection, work)
+
+        await self._database.transact(kept)
         self._tell(work)
 
     async def finish(self, work: Work) -> None:
-        """Commit and give the claim back. Raises ClaimLost."""
+        """Commit and give the claim back. Raises ClaimLost, and CapacityTaken when the next attempt's offer is gone."""
         again = timedelta(seconds=work.look_again if work.look_again is not None else 5.0)
-        async with self._database.write() as connection:
+
+        async def finished(connection: AsyncConnection) -> None:
             written = await deployments.settle(
                 connection, work.deployment, loaded=work.loaded, due_at=work.now + again, now=work.now
             )
             if not written:
                 raise ClaimLost(work.deployment.id)
             await self._write(connection, work)
+
+        await self._database.transact(finished)
         self._tell(work)
+
+    def learn(self, unknown: Iterable[Hold]) -> None:
+        """Other replicas hold this: the next decision knows it."""
+        self._watchers.learned(unknown)
 
     def drop(self, work: Work) -> None:
         """The pass failed before its commit: what it had chosen is free again."""
@@ -95,7 +110,11 @@ class Journal:
 
     async def _write_holds(self, connection: AsyncConnection, work: Work) -> None:
         for hold in work.gathered.holds:
-            await holds.add(connection, hold)
+            knew = None if hold.attempt is None else work.gathered.knew.get(hold.attempt)
+            if knew is None:
+                await holds.add(connection, hold)
+            else:
+                await holds.claim(connection, hold, known=knew)
         for attempt, at in work.gathered.launched:
             await holds.launched(connection, work.deployment.id, attempt=attempt, at=at)
         for attempt in work.gathered.released:

@@ -1,20 +1,27 @@
 """Running time and money of an attempt, counted between two looks."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from aurora.domain.billing import BillingRule
 from aurora.domain.records import Attempt
 from aurora.lifecycle.work import Work
 
 
-def bill(work: Work, attempt: Attempt, rule: BillingRule, *, billing: bool) -> Attempt:
+def bill(
+    work: Work, attempt: Attempt, rule: BillingRule, *, billing: bool, charged: Decimal | None = None
+) -> Attempt:
     """Count the time since the last look if the meter was running; `billing` says whether it runs from now on.
 
-    Time without observation (restart, unreachable provider) counts: the market bills it too.
+    Time without observation (restart, unreachable provider) counts: the market bills it too. `charged` is what the
+    market says it took in all: it goes before our count, and stays once nothing more is counted.
     """
     attempt = work.attempts[attempt.number]
-    seconds = attempt.billed_s + _elapsed(attempt, work.now)
-    cost = rule.cost(attempt.usd_per_hour, seconds) if seconds > 0 else attempt.cost_usd
+    elapsed = _elapsed(attempt, work.now)
+    seconds = attempt.billed_s + elapsed
+    cost = attempt.cost_usd if charged is None else charged
+    if charged is None and elapsed > 0:
+        cost = rule.cost(attempt.usd_per_hour, seconds)
     changed = work.change_attempt(
         attempt, billed_s=seconds, billed_until=work.now if billing else None, cost_usd=cost
     )

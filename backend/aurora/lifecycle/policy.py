@@ -14,6 +14,10 @@ class LifecyclePolicy:
     """Total deadline of one step's provider calls."""
     batch: int = 50
     concurrent: int = 16
+    concurrent_pressed: int = 2
+    """Steps at a time while requests wait to be answered."""
+    breath: float = 0.05
+    """Between two looks for due work while requests wait."""
     start_poll: float = 2.0
     running_poll: float = 10.0
     ending_poll: float = 2.0
@@ -30,6 +34,8 @@ class LifecyclePolicy:
     """Successful lists after the market's settling time without our name before `not created` is believed."""
     warn_before: float = 600.0
     refusal_hold: float = 60.0
+    drain_s: float = 25.0
+    """When the process stops, steps under way get so long to end."""
     log_deadline: float = 6.0
     log_lines: int = 1000
     log_bytes: int = 262_144

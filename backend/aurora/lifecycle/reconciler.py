@@ -7,14 +7,20 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from aurora.db.database import Database
 from aurora.db.repositories import deployments
+from aurora.db.repositories.holds import CapacityTaken
 from aurora.domain.errors import AuroraError, DatabaseUnavailable
 from aurora.domain.records import DeploymentView
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.journal import ClaimLost
 from aurora.lifecycle.step import step
+from aurora.lifecycle.steps.fail_over import choose_again
 from aurora.lifecycle.work import Work
+
+_RACES = 20
 
 
 class Report(Protocol):
@@ -30,7 +36,10 @@ class Report(Protocol):
 
 
 class Reconciler:
-    """Runs until cancelled. `kick()` makes it look at once; `deadline` bounds one step's provider calls."""
+    """Runs until cancelled. `kick()` makes it look at once; `deadline` bounds one step's provider calls.
+
+    While `pressed()`, requests wait to be answered: fewer steps at a time, but never none.
+    """
 
     def __init__(
         self,
@@ -39,11 +48,13 @@ class Reconciler:
         database: Database,
         report: Report,
         deadline: Callable[[float], AbstractContextManager[object]],
+        pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._context = context
         self._database = database
         self._report = report
         self._deadline = deadline
+        self._pressed = pressed
         self._kicked = asyncio.Event()
         self._owner = secrets.token_hex(8)
         self._running: set[asyncio.Task[None]] = set()
@@ -68,6 +79,9 @@ class Reconciler:
                         self._report.pass_failed(exc)
                     failing = True
                 await self._wait()
+                if self._pressed():
+                    # each request kicks; under load one look for many of them is enough
+                    await self._context.clock.sleep(self._context.policy.breath)
         finally:
             await self._drain()
 
@@ -79,12 +93,14 @@ class Reconciler:
 
     async def _start_due(self) -> int:
         policy = self._context.policy
-        free = policy.concurrent - len(self._running)
+        most = policy.concurrent_pressed if self._pressed() else policy.concurrent
+        free = most - len(self._running)
         if free <= 0:
             self._next_due = None  # the first step that ends kicks us
             return 0
         now = self._context.clock.now()
-        async with self._database.write() as connection:
+
+        async def claimed(connection: AsyncConnection) -> tuple[DeploymentView, ...]:
             views = await deployments.claim_due(
                 connection,
                 now=now,
@@ -93,6 +109,9 @@ class Reconciler:
                 limit=min(free, policy.batch),
             )
             self._next_due = await deployments.next_due(connection, now=now)
+            return views
+
+        views = await self._database.transact(claimed)
         for view in views:
             task = asyncio.create_task(self._work(view), name=f"reconcile {view.deployment.id}")
             self._running.add(task)
@@ -130,7 +149,7 @@ class Reconciler:
             with self._deadline(self._context.policy.step_s):
                 await step(self._context, work)
             work.now = clock.now()
-            await self._context.journal.finish(work)
+            await self._finish(work)
         except ClaimLost as exc:
             self._report.step_failed(view.deployment.id, exc)
             await self._release(work, again_s=0.0)
@@ -142,6 +161,21 @@ class Reconciler:
             await self._release(work)
         else:
             self._report.stepped(view.deployment.id, seconds=clock.monotonic() - began)
+
+    async def _finish(self, work: Work) -> None:
+        """Commit. What another replica took meanwhile is chosen anew: what else the step found must not be lost."""
+        journal = self._context.journal
+        for _ in range(_RACES):
+            try:
+                await journal.finish(work)
+            except CapacityTaken as exc:
+                journal.drop(work)
+                journal.learn(exc.unknown)
+                if not choose_again(self._context, work):
+                    raise
+            else:
+                return
+        await journal.finish(work)
 
     async def _release(self, work: Work, *, again_s: float = 10.0) -> None:
         """Nothing of this pass is written; the deployment is looked at again soon."""
@@ -159,7 +193,7 @@ class Reconciler:
     async def _drain(self) -> None:
         """On shutdown: a create that is under way is finished or left settled as sent."""
         if self._running:
-            await asyncio.wait(set(self._running), timeout=25)
+            await asyncio.wait(set(self._running), timeout=self._context.policy.drain_s)
         for task in set(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -85,7 +85,7 @@ class Sweep:
         return woken
 
     async def _compare(self, provider: Provider, listed: Sequence[Instance]) -> int:
-        named = [(one, InstanceName.parse(one.name)) for one in listed]
+        named = [(one, InstanceName.parse(one.name)) for one in listed if not one.over]
         ours = {
             str(name): one
             for one, name in named

@@ -1,6 +1,6 @@
 """One claimed deployment while a step works on it: all changes are gathered and written in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -38,6 +38,10 @@ class Gathered:
     launched: list[tuple[int, datetime]] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
     logs: dict[int, str] = field(default_factory=dict)
+    chosen: dict[int, str] = field(default_factory=dict)
+    """Why each added attempt was chosen."""
+    knew: dict[int, Callable[[Hold], bool]] = field(default_factory=dict)
+    """Of which holds each of those decisions knew."""
 
 
 class Work:
@@ -91,6 +95,17 @@ class Work:
     def add_attempt(self, attempt: Attempt) -> None:
         self.attempts[attempt.number] = attempt
         self.gathered.added.add(attempt.number)
+
+    def forget_attempt(self, number: int) -> None:
+        """An attempt that was added and cannot be committed; its decision, hold and event go with it."""
+        del self.attempts[number]
+        found = self.gathered
+        found.added.discard(number)
+        found.chosen.pop(number, None)
+        found.knew.pop(number, None)
+        found.decisions = [one for one in found.decisions if one["attempt"] != number]
+        found.holds = [one for one in found.holds if one.attempt != number]
+        found.events = [one for one in found.events if one.kind != "fail_over" or one.attempt != number]
 
     def event(self, kind: str, message: str, *, attempt: int | None = None, **data: Any) -> None:
         self.gathered.events.append(

@@ -10,12 +10,14 @@ from aurora.bootstrap.policies import sync_interval
 from aurora.db.repositories import holds
 from aurora.domain.clock import Clock
 from aurora.domain.errors import AuroraError
+from aurora.replicas.base import HEALTH, SWEEP
 from aurora.services.sync_schedule import SyncSchedule
 from aurora.telemetry.loop_lag import watch_loop
 
 _TICK_S = 2.0
 _CHECK_S = 20.0
 """A fault shows within a minute, also where nothing else is asked: this and one time-out of 30 s."""
+_SCORES_S = 2.0
 _EMULATOR_S = 30.0
 _UNKNOWN_EMULATOR_S = 2.0
 
@@ -58,11 +60,12 @@ async def work(aurora: Aurora) -> None:
     """All loops, until cancelled or one of them breaks."""
     clock, report = aurora.clock, aurora.outages
     schedule = SyncSchedule(
-        aurora.sync,
+        aurora.replicas.sync,
         {name: sync_interval(aurora.settings, name) for name in aurora.registry.names()},
         clock=clock,
         rng=random.Random(),
         reporter=_SyncReporter(report),
+        leads=aurora.replicas.may_sync,
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(schedule.run(), name="sync")
@@ -85,11 +88,25 @@ async def work(aurora: Aurora) -> None:
         group.create_task(
             every(_CHECK_S, lambda: _check(aurora), name="check", clock=clock, report=report), name="check"
         )
+        group.create_task(follow(aurora), name="follow")
+
+
+async def follow(aurora: Aurora) -> None:
+    """What every role keeps up with: the other replicas, and emulators that change their limits."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(aurora.replicas.run(), name="replicas")
         if aurora.emulated:
-            group.create_task(_follow(aurora), name="emulator")
+            group.create_task(_follow_emulator(aurora), name="emulator")
+
+
+async def keep_fresh(aurora: Aurora) -> NoReturn:
+    """What every role needs for its decisions: scores that follow what is observed."""
+    await every(_SCORES_S, aurora.market.refresh, name="scores", clock=aurora.clock, report=aurora.outages)
 
 
 async def _sweep(aurora: Aurora) -> None:
+    if not await aurora.replicas.has_duty(SWEEP):
+        return
     async with aurora.database.write() as connection:
         await holds.drop_expired(connection, now=aurora.clock.now())
     if await aurora.sweep.run(aurora.markets.all()):
@@ -97,7 +114,9 @@ async def _sweep(aurora: Aurora) -> None:
 
 
 async def _check(aurora: Aurora) -> None:
-    """One question to every market; what it comes to is on the health page."""
+    """One question to every market; what it comes to is on the health page, of the other replicas too."""
+    if not await aurora.replicas.has_duty(HEALTH):
+        return
     await asyncio.gather(*(aurora.desk.check(name) for name in aurora.registry.names()))
 
 
@@ -105,10 +124,11 @@ async def _look_after(aurora: Aurora) -> None:
     # Alerts first: they hold although the database is away, and the refresh then raises.
     aurora.alerts.evaluate()
     await aurora.attempts.refresh()
-    await aurora.recorder.tick()
+    if aurora.replicas.holds(HEALTH):
+        await aurora.recorder.tick()
 
 
-async def _follow(aurora: Aurora) -> NoReturn:
+async def _follow_emulator(aurora: Aurora) -> NoReturn:
     """An emulator that starts later, or again with other limits, is noticed."""
     while True:
         known = await aurora.follow_emulator()

@@ -5,6 +5,7 @@ import pytest
 from aurora.bootstrap import running
 from aurora.bootstrap.emulator import emulator_limits
 from aurora.db.lock import DatabaseInUse
+from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import DatabaseUnavailable
 from aurora.domain.health import ProviderStatus
 from aurora.lifecycle.sweep import Orphan
@@ -12,7 +13,9 @@ from aurora.services.config_section import ConfigError
 from aurora.services.ports import Caller
 from aurora.settings import Settings, SettingsError, load_settings
 from tests.fakes.clock import FakeClock
+from tests.integration.db.deployment_rows import a_deployment, stored
 from tests.settings.room import NOWHERE, anything_on_sale, booted, emulator
+from tests.unit.lifecycle.world import request
 
 CALLER = Caller()
 UNMETERED = {"vastai_rate_limit": 1_000_000}
@@ -52,6 +55,26 @@ async def test_a_start_that_fails_gives_the_database_back(database_url):
 
     async with booted(database_url) as aurora:
         assert aurora.registry.names() == ("vastai",)
+
+
+@pytest.mark.parametrize("made_emulated", [True, False])
+async def test_a_database_with_open_deployments_of_the_other_mode_is_refused(database_url, made_emulated):
+    modes = ({"aurora_mode": "emulated", "secret_key": "s"}, {"aurora_mode": "live", "secret_key": "s"})
+    own, other = modes if made_emulated else reversed(modes)
+    ended = DeploymentStatus.TERMINATED
+    async with booted(database_url, **own) as aurora:
+        sealed = aurora.sealer.seal(request().workload)
+        await stored(
+            aurora.database,
+            a_deployment(1, emulated=made_emulated, sealed_workload=sealed),
+            a_deployment(2, emulated=not made_emulated, sealed_workload=sealed, status=ended),
+        )
+
+    with pytest.raises(SettingsError, match=r"AURORA_MODE: 1 deployments in this database are "):
+        async with booted(database_url, **other):
+            pass
+    async with booted(database_url, **own):
+        pass
 
 
 @pytest.mark.parametrize(

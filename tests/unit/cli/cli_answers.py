@@ -434,3 +434,22 @@ def policies() -> Json:
         "default": "balanced",
         "emulated": True,
     }
+
+
+def alert(**changes: Any) -> Json:
+    name = changes.get("name", "breaker_open")
+    return {
+        "name": name,
+        "provider": "vastai",
+        "severity": "critical",
+        "since": "2026-01-15T11:52:10.000Z",
+        "seconds": 312.5,
+        "detail": "circuit not closed for 612 s",
+        "meaning": "A circuit has not closed for more than 5 minutes.",
+        "runbook": f"docs/operations.md#{name}",
+        **changes,
+    }
+
+
+def alerts(*holding: Json) -> Json:
+    return {"alerts": list(holding), "emulated": True}

@@ -104,7 +104,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             self._write(standin.reply(asked))
             self.close_connection = True
 
-        do_GET = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - names of the standard library
+        do_GET = do_POST = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815 - names of the standard library
 
         def _write(self, reply: Reply) -> None:
             if reply.lines is not None:

@@ -13,7 +13,7 @@ from aurora.cli.doctor.check import State
 from aurora.cli.doctor.database import holder_in, lock_holder
 from aurora.cli.doctor.markets import clock_check
 from aurora.db.lock import FileLock
-from aurora.settings import Settings
+from aurora.settings import PROVIDERS, Settings
 from tests.e2e.stack import ROOT
 from tests.unit.cli.cli_answers import alive
 from tests.unit.cli.cli_standin import Done, Reply, StandIn, run, serving
@@ -31,7 +31,7 @@ def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def market(standin: StandIn) -> Iterator[str]:
-    """Vast.ai's place is taken by the stand-in; the other market is switched off."""
+    """Vast.ai's place is taken by the stand-in; the other markets are switched off."""
     standin.on("HEAD /vastai", Reply({})).on("HEAD /", Reply({})).on("HEAD /_emulator", Reply({}))
     standin.on("GET /_emulator", {"limits": "real"})
     standin.on("GET /vastai/api/v0/users/current", USER).on("GET /api/v0/users/current", USER)
@@ -42,7 +42,7 @@ def market(standin: StandIn) -> Iterator[str]:
 def doctor(url: str, *arguments: str, **settings: str) -> Done:
     given = {
         "EMULATOR_URL": url,
-        "AKASH_ENABLED": "false",
+        **{f"{name.upper()}_ENABLED": "false" for name in PROVIDERS if name != "vastai"},
         "CONFIG_DIR": str(ROOT / "config"),
         "DATABASE_URL": "sqlite:///aurora.db",
         **settings,

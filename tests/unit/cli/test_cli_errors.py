@@ -25,7 +25,7 @@ from tests.unit.cli.cli_standin import Reply, commands, problem, run
         (problem(402, "budget_exceeded", "the budget is used up"), 8, "budget", "--max-total-cost"),
         (problem(409, "idempotency", "another body"), 8, "another body", "--idempotency-key"),
         (problem(409, "in_flight", "is being answered", **{"Retry-After": "1"}), 8, "answered", "wait 1 s"),
-        (problem(429, "inbound_limit", "too many", **{"Retry-After": "7"}), 8, "too many", "wait 7 s"),
+        (problem(429, "rate_limited", "too many", **{"Retry-After": "7"}), 8, "too many", "wait 7 s"),
         (
             problem(422, "invalid_request", "x", ("gpu_type", "unknown GPU 'zzz'")),
             2,

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from aurora.cli.client import Client
-from aurora.cli.exits import CliError
-from aurora.cli.follow import Follower, FollowPace
+from aurora.cli.exits import CliError, complain
+from aurora.cli.follow import Follower, FollowPace, LineOut
 from aurora.cli.line_stream import BREAKS_OFF
 from tests.unit.cli.cli_answers import DEPLOYMENT, deployment
 from tests.unit.cli.cli_standin import Reply, StandIn, problem, serving
@@ -205,3 +205,21 @@ def test_an_archive_that_cannot_be_read_is_said_and_no_failure(followed, standin
 
     assert followed.run() == ["a"]
     assert "the last lines could not be read: no answer" in capsys.readouterr().err
+
+
+def test_a_terminal_is_given_the_colours_of_a_log_and_no_other_command(capsys):
+    LineOut(as_json=False, terminal=True)("\x1b[32mloss\x1b[0m 2.1\x1b[2J\x1b]0;owned\x07\r\x9b5A")
+
+    assert capsys.readouterr().out == "\x1b[32mloss\x1b[0m 2.1 [2J ]0;owned   5A\x1b[0m\n"
+
+
+def test_a_file_is_given_the_log_as_it_is(capsys):
+    LineOut(as_json=False, terminal=False)("\x1b[2J")
+
+    assert capsys.readouterr().out == "\x1b[2J\n"
+
+
+def test_an_error_commands_no_terminal(capsys):
+    complain("vastai says \x1b[2Jhello\x9b", "look\x07")
+
+    assert capsys.readouterr().err == "Error: vastai says  [2Jhello \nNext:  look \n"

@@ -1,8 +1,10 @@
-"""`aurora offers`, `providers`, `sync`, `breakers`, `health` and `policies`."""
+"""`aurora offers`, `providers`, `sync`, `breakers`, `health`, `alerts` and `policies`."""
 
 import pytest
 
 from tests.unit.cli.cli_answers import (
+    alert,
+    alerts,
     alive,
     breaker,
     offer,
@@ -157,7 +159,21 @@ def test_policies_are_listed_with_their_weights(aurora, standin):
     assert "Weights: none" in done.out
 
 
+def test_alerts_say_what_holds_for_how_long_and_where_to_read_on(aurora, standin):
+    standin.on("GET /api/v1/alerts", alerts(alert(), alert(name="orphan_found", provider="akash")), alerts())
+
+    done = aurora("alerts")
+
+    assert done.code == 9
+    assert "breaker_open  vastai" in done.out
+    assert "5 min" in done.out
+    assert "See docs/operations.md#breaker_open" in " ".join(done.out.split())
+    quiet = aurora("alerts")
+    assert (quiet.code, quiet.out.strip()) == (0, "No alert holds.")
+
+
 ANSWERS = {
+    "alerts": ("GET /api/v1/alerts", alerts(alert())),
     "offers": ("GET /offers", offers()),
     "providers": ("GET /providers", {"providers": [provider()], "emulated": True}),
     "sync": ("POST /api/v1/providers/sync", {"providers": {"vastai": sync_report()}, "emulated": True}),

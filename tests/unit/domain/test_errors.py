@@ -36,6 +36,9 @@ OURS = {
     "InvalidRequest": "invalid_request",
     "DatabaseUnavailable": "database_unavailable",
     "SpendingStopped": "spending_stopped",
+    "TenantDisabled": "tenant_disabled",
+    "QuotaExceeded": "quota_exceeded",
+    "InboundLimit": "rate_limited",
 }
 
 

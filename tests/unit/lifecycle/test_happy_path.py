@@ -232,3 +232,14 @@ async def test_deployments_are_listed_newest_first_page_by_page(database):
             await world.desk.page(caller=CALLER, cursor="nonsense")
         with pytest.raises(InvalidRequest):
             await world.desk.page(caller=CALLER, status="sleeping")
+
+
+async def test_the_log_of_what_is_gone_before_our_record_says_so_is_what_was_kept_of_it(database):
+    async with setting(database, offers=[offer("1")]) as stage:
+        world = await stage.boot()
+        fake = stage.providers["fake"]
+        deployment = await world.deploy()
+        running = await world.until(deployment, "running")
+        await fake.terminate(running.current.external_id)
+
+        assert [line async for line in world.desk.logs(deployment, caller=CALLER)] == []

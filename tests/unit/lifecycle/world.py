@@ -103,8 +103,11 @@ class StockedShelf:
     def bump(self) -> None:
         self._version += 1
 
-    def offers(self) -> Iterable[Offer]:
-        return tuple(self.listed)
+    def by_provider(self) -> Mapping[str, Mapping[str, Offer]]:
+        found: dict[str, dict[str, Offer]] = {}
+        for one in self.listed:
+            found.setdefault(one.provider, {})[one.id] = one
+        return found
 
     def reference_prices(self) -> Mapping[str, Decimal]:
         return {}
@@ -250,6 +253,9 @@ class World:
 
     def held(self, hold: holds.Hold) -> None:
         self.overlay.take(hold)
+
+    def learned(self, unknown: Iterable[holds.Hold]) -> None:
+        self.overlay.learn(unknown)
 
     def dropped(self, attempt: Attempt) -> None:
         self.overlay.release(attempt.deployment_id, attempt.number)

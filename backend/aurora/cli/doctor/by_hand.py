@@ -19,6 +19,8 @@ _BEARER = "Authorization: Bearer ${}"
 _QUESTIONS: Mapping[str, _Question] = {
     "vastai": _Question("/api/v0/users/current", _BEARER),
     "akash": _Question("/v1/user/me", "x-api-key: ${}"),
+    "ionet": _Question("/deployments", "x-api-key: ${}"),
+    "salad": _Question("/organizations/$SALAD_ORGANIZATION/quotas", "Salad-Api-Key: ${}"),
 }
 
 

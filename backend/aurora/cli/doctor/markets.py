@@ -159,7 +159,9 @@ class _Desk:
                 given = f"{settings.emulator_url.rstrip('/')}/{brand.name}{one.emulated}"
             if given is None and one.setting == "BASE_URL":
                 given = self._config.of(brand.name).api_url
-            found[one.setting] = one.normalise(given or one.live)
+            address = given or one.live
+            if address is not None:
+                found[one.setting] = one.normalise(address)
         return found
 
 

@@ -52,6 +52,6 @@ def _trouble(what: str, exc: CliError, url: str, by_hand: str) -> Check:
 
 def _local(host: str) -> str:
     """Where this machine reaches what listens on `host`."""
-    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - recognised, not bound to
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - recognised, not bound to  # nosec B104
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

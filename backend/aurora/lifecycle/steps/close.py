@@ -60,6 +60,8 @@ def start_ending(work: Work, attempt: Attempt, *, reason: str) -> Attempt:
         return attempt
     if attempt.state is AttemptState.INTENT:
         return end_attempt(work, attempt, reason=reason)
+    if attempt.state in {AttemptState.SENT, AttemptState.UNKNOWN} and attempt.end_reason is not None:
+        return attempt  # told before: it goes on being looked for, at that step's own pace
     work.again_in(0.0)
     if attempt.state in {AttemptState.SENT, AttemptState.UNKNOWN}:
         # Nothing to destroy yet: it is first looked for by name, the reason waits.

@@ -31,8 +31,20 @@ def fail_over(context: Context, work: Work, *, reason: str) -> None:
     work.change(provider=attempt.provider, attempt=attempt.number)
     text = f"attempt {attempt.number} on {attempt.offer_id} after: {reason}"
     work.event("fail_over", text, attempt=attempt.number)
+    work.gathered.chosen[attempt.number] = reason
+    work.gathered.knew[attempt.number] = found.knew
     work.move(DeploymentStatus.PROVISIONING, phase="launching", reason=reason)
     work.again_in(0.0)
+
+
+def choose_again(context: Context, work: Work) -> bool:
+    """Another replica took what the gathered attempts were chosen for. False: nothing had been chosen."""
+    chosen = dict(work.gathered.chosen)
+    for number in chosen:
+        work.forget_attempt(number)
+    for reason in chosen.values():
+        fail_over(context, work, reason=reason)
+    return bool(chosen)
 
 
 def give_up(work: Work, why: EndReason, reason: str) -> None:

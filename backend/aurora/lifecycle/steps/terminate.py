@@ -1,5 +1,7 @@
 """Destroy, and go on until the provider has confirmed absence twice. Retries never end."""
 
+from decimal import Decimal
+
 from aurora.domain.deployment import AttemptState
 from aurora.domain.errors import AuroraError, InstanceNotFound, NotSupported, ProviderError
 from aurora.domain.instance import InstanceState
@@ -27,9 +29,9 @@ async def terminate(context: Context, work: Work, attempt: Attempt) -> None:
         refused = not await _ask(context, work, attempt, provider)
     try:
         seen = await provider.status(external_id)
-    except InstanceNotFound:
+    except InstanceNotFound as gone:
         work.now = context.clock.now()
-        _absent(context, work, attempt, provider)
+        _absent(context, work, attempt, provider, charged=gone.charged_usd)
         return
     except ProviderError as exc:
         work.now = context.clock.now()
@@ -37,9 +39,13 @@ async def terminate(context: Context, work: Work, attempt: Attempt) -> None:
             _not_confirmed(context, work, attempt, f"cannot be looked at: {exc.detail or exc.code}")
         return
     work.now = context.clock.now()
+    if seen.over:
+        _absent(context, work, attempt, provider, charged=seen.charged_usd)
+        return
     attempt = work.change_attempt(attempt, absent_at=None, raw_state=seen.raw_state)
     stopped = seen.state in {InstanceState.STOPPED, InstanceState.EXITED, InstanceState.FAILED}
-    bill(work, attempt, provider.billing, billing=not stopped and attempt.billed_until is not None)
+    runs = not stopped and attempt.billed_until is not None
+    bill(work, attempt, provider.billing, billing=runs, charged=seen.charged_usd)
     if not refused:
         _not_confirmed(context, work, attempt, f"still {seen.raw_state or seen.state}")
 
@@ -76,9 +82,11 @@ def _not_confirmed(
     work.again_in(max(backoff, min(retry_after or 0.0, context.policy.ending_poll_max)))
 
 
-def _absent(context: Context, work: Work, attempt: Attempt, provider: Provider) -> None:
+def _absent(
+    context: Context, work: Work, attempt: Attempt, provider: Provider, *, charged: Decimal | None
+) -> None:
     attempt = work.attempts[attempt.number]
-    attempt = bill(work, attempt, provider.billing, billing=False)
+    attempt = bill(work, attempt, provider.billing, billing=False, charged=charged)
     if attempt.absent_at is None:
         work.change_attempt(attempt, absent_at=work.now)
         work.again_in(context.policy.absent_twice_s)

@@ -72,7 +72,7 @@ async def _by_state(
     context: Context, work: Work, attempt: Attempt, seen: Instance, provider: Provider
 ) -> None:
     billing = _meter_runs(seen.state, attempt, provider)
-    attempt = bill(work, attempt, provider.billing, billing=billing)
+    attempt = bill(work, attempt, provider.billing, billing=billing, charged=seen.charged_usd)
     if attempt.state is AttemptState.ENDING:
         fail_over(context, work, reason=f"price above the ceiling at {attempt.provider}")
         return
