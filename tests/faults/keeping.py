@@ -133,7 +133,11 @@ def logs() -> Iterator[tuple[Cell, ...]]:
             "credential_refused": (UNAVAILABLE,) if fault == "401" else (DEGRADED,),
             "provider_rate_limited": SHAKEN,
         }.get(code, SHAKEN if reading.verdict == OK else ANY_STATUS)
-        under = (code, "deadline_exceeded") if code == "provider_timeout" else code
+        under: str | tuple[str, ...] = code
+        if code == "provider_timeout":
+            under = (code, "deadline_exceeded")
+        elif code == "instance_not_found":
+            under = "no lines"  # what is gone has the log that was kept of it: of what still ran, none
         yield cells(op, fault, under=under, provider=provider, **ended, **whys)
     yield cells(
         op,

@@ -16,7 +16,6 @@ from aurora.domain.operation import Operation
 from aurora.worker.loops import work
 from tests.faults.asgi import get
 from tests.faults.kinds import FAULTS
-from tests.faults.quick import SPEED
 from tests.faults.stack import VAST, Ground, Stack, patiently
 
 SHOWN_WITHIN_S = 60.0
@@ -122,7 +121,7 @@ def test_people_are_answered_at_once_while_a_market_hangs(ground: Ground):
             answers = {path: await get(app, path) for path in _PAGES}
 
             assert {path: status for path, (status, _) in answers.items()} == dict.fromkeys(_PAGES, 200)
-            assert stack.clock.monotonic() - began < SPEED  # a second of ours
+            assert stack.clock.monotonic() - began < 1
             assert VAST in answers["/api/v1/provider-health/health"][1]["providers"]
 
     patiently(ground, play, reconciling=False, **AS_SHIPPED)
@@ -236,6 +235,7 @@ def test_offers_known_before_stay_with_their_age(fault, ground: Ground):
         before = {offer.id: offer.seen_at for offer in catalogue.offers()}
         age = catalogue.state(VAST).data_age_s
         assert age is not None
+        await stack.clock.sleep(1)
         assert await stack.emulator.post_fault(fault, Operation.OFFERS) == 201
 
         await stack.aurora.sync.run(VAST)
