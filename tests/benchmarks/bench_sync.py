@@ -44,19 +44,19 @@ class CountedDatabase(Database):
     seconds = 0.0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator:
+    async def write(self, **how: bool) -> AsyncIterator:
         started = time.perf_counter()
         try:
-            async with super().write() as connection:
+            async with super().write(**how) as connection:
                 yield connection
         finally:
             self.seconds += time.perf_counter() - started
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator:
+    async def read(self, **how: bool) -> AsyncIterator:
         started = time.perf_counter()
         try:
-            async with super().read() as connection:
+            async with super().read(**how) as connection:
                 yield connection
         finally:
             self.seconds += time.perf_counter() - started

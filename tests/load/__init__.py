@@ -1,0 +1,1 @@
+"""Load and soak: bounded, on loopback, against real processes."""
