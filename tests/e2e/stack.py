@@ -114,9 +114,11 @@ class Stack:
     aurora: Part | None = None
     url: str = ""
 
-    async def boot(self, **settings: str) -> Part:
+    async def boot(self, *, role: str = "all", **settings: str) -> Part:
         """Start Aurora on the same database and wait until it is ready."""
-        self.aurora = await start("serve", "--env-file", "", env={**self.settings, **settings})
+        self.aurora = await start(
+            "serve", "--env-file", "", "--role", role, env={**self.settings, **settings}
+        )
         port = await self.aurora.says(_PORT)
         self.url = f"http://127.0.0.1:{port}"
         await self.until(self.is_ready, "ready")
@@ -194,12 +196,11 @@ class Stack:
 
 @asynccontextmanager
 async def stack(
-    folder: Path, *, state_speed: float = 50, limits: str = "relaxed", **settings: str
+    folder: Path, *, state_speed: float = 50, limits: str = "relaxed", offers: int = 2400, **settings: str
 ) -> AsyncIterator[Stack]:
     """A migrated database and running emulators; `boot()` starts Aurora."""
-    emulator = await start(
-        "emulate", "--port", "0", "--limits", limits, "--state-speed", str(state_speed), env={}
-    )
+    emulate = ("emulate", "--port", "0", "--limits", limits, "--state-speed", str(state_speed))
+    emulator = await start(*emulate, "--offers", str(offers), env={})
     aurora_settings = {
         "AURORA_MODE": "emulated",
         "PORT": "0",

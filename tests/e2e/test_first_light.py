@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aurora.telemetry.documented import DOCUMENTED
+from tests.deploy.boards import without_a_sample
 from tests.e2e.stack import Stack, stack, start
 
 ROUTE = {
@@ -50,6 +51,7 @@ async def test_every_common_gpu_is_routed_in_every_common_region_as_soon_as_auro
 
 
 async def test_a_machine_is_rented_watched_read_and_given_back_and_every_metric_has_a_sample(booted):
+    at_first = await _page(booted)
     answer = await booted.post("/route", {**ROUTE, "wait": 30, "env": {"TOKEN": "super-secret-value"}})
     assert answer["status"] == "running", answer
     assert answer["emulated"] is True
@@ -82,6 +84,7 @@ async def test_a_machine_is_rented_watched_read_and_given_back_and_every_metric_
     assert await logged()
     await _fail_once(booted)
     await _every_metric_has_a_sample(booted)
+    assert without_a_sample(at_first, await _page(booted)) == []
     assert "super-secret-value" not in booted.aurora.text
     assert b"super-secret-value" not in (booted.folder / "aurora.db").read_bytes()
 
@@ -97,10 +100,14 @@ async def _fail_once(booted: Stack) -> None:
     await booted.heal()
 
 
+async def _page(booted: Stack) -> str:
+    async with booted.session.get(f"{booted.url}/metrics") as answer:
+        return await answer.text()
+
+
 async def _every_metric_has_a_sample(booted: Stack) -> None:
     async def missing() -> list[str] | str:
-        async with booted.session.get(f"{booted.url}/metrics") as answer:
-            page = await answer.text()
+        page = await _page(booted)
         sampled = {
             line.split("{")[0].split(" ")[0]
             for line in page.splitlines()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.e2e.stack import Stack, stack, start
+from tests.e2e.stack import Stack, stack
 
 ROUTE = {
     "workload_type": "llm_inference",
@@ -96,13 +96,15 @@ async def test_a_stop_that_was_asked_for_finishes_the_create_under_way_and_exits
         await _one_instance_that_delete_ends(made, answer["deployment_id"])
 
 
-async def test_a_worker_alone_listens_on_no_port(tmp_path):
+async def test_a_worker_answers_probes_and_scrapers_only(tmp_path):
     async with stack(tmp_path) as made:
-        worker = await start("serve", "--env-file", "", "--role", "worker", env=made.settings)
+        await made.boot(role="worker")
 
         async def synced() -> bool:
             return (await made.calls()).get("offers", 0) > 0
 
         await made.until(synced, "synced")
-        assert "port=none" in worker.text
-        assert await worker.stop() == 0
+        assert (await made.get("/health"))["status"] == "healthy"
+        await made.get("/offers", status=404)
+        async with made.session.get(f"{made.url}/metrics") as answer:
+            assert "aurora_replicas 1.0" in await answer.text()

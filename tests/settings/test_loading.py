@@ -53,6 +53,16 @@ def test_an_empty_value_means_the_default(monkeypatch, name):
     assert load_settings(None) == Settings(_env_file=None)
 
 
+@pytest.mark.parametrize("written", ["# default: https://console.vast.ai", "   # nothing", "#", "  "])
+def test_a_value_that_is_only_a_comment_means_the_default(monkeypatch, written):
+    monkeypatch.setenv("VASTAI_BASE_URL", written)
+    monkeypatch.setenv("VASTAI_API_KEY", written)
+    monkeypatch.setenv("VASTAI_RATE_LIMIT", written)
+    found = load_settings(None)
+
+    assert (found.vastai_base_url, found.vastai_api_key, found.vastai_rate_limit) == (None, None, 100)
+
+
 def test_an_empty_compat_port_is_no_second_port(monkeypatch):
     monkeypatch.setenv("COMPAT_PORT", "")
 
@@ -140,8 +150,10 @@ def test_a_secret_is_not_in_the_complaint_about_another_setting(monkeypatch):
 
 
 def test_every_key_and_url_that_may_hold_one_is_kept_as_a_secret():
-    known = {"database_url", "aurora_admin_key", "secret_key", "alert_webhook_url"}
-    assert set(SECRETS) == known | {name for name in Settings.model_fields if name.endswith("_api_key")}
+    known = {"database_url", "aurora_admin_key", "secret_key", "secret_key_previous"}
+    known |= {"alert_webhook_url", "alert_webhook_secret"}
+    keys = {name for name in Settings.model_fields if name.endswith(("_api_key", "_secret_key"))}
+    assert set(SECRETS) == known | keys
     assert isinstance(load_settings(None).database_url, SecretStr)
 
 

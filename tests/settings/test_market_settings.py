@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from aurora.bootstrap import Aurora
 from aurora.domain.deployment import EndReason
@@ -178,13 +178,15 @@ async def test_the_reconciler_looks_for_due_work_every_so_many_seconds(database_
             if statement.startswith("UPDATE deployments"):
                 claims.append(statement)
 
-        event.listen(aurora.database.engine.sync_engine, "before_cursor_execute", note)
-
-        async with running_task(aurora.reconciler.run()):
-            for _ in range(4):
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            async with running_task(aurora.reconciler.run()):
+                for _ in range(4):
+                    await until(lambda: _waiting(clock))
+                    clock.advance(1)
                 await until(lambda: _waiting(clock))
-                clock.advance(1)
-            await until(lambda: _waiting(clock))
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
 
         assert len(claims) == looks
 

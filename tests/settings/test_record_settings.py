@@ -6,7 +6,8 @@ import pytest
 
 from aurora.domain.naming import InstanceName
 from aurora.services.ports import Caller
-from aurora.services.sealing import SealBroken
+from aurora.services.reseal import reseal
+from aurora.settings import SettingsError
 from tests.settings.room import anything_on_sale, booted
 
 CALLER = Caller()
@@ -55,9 +56,26 @@ async def test_a_workload_is_opened_only_with_the_secret_key_it_was_stored_with(
         stored = (await aurora.deployments.get(answer.deployment_id, caller=CALLER)).deployment
         assert aurora.sealer.open(stored.sealed_workload, wanted.workload).env == wanted.workload.env
 
+    with pytest.raises(SettingsError, match=rf"^SECRET_KEY: cannot open what was stored with {stored.id}"):
+        async with booted(database_url, secret_key="second"):
+            pass
+    async with booted(database_url, secret_key="first") as aurora:
+        unchanged = (await aurora.deployments.get(answer.deployment_id, caller=CALLER)).deployment
+        assert unchanged.sealed_workload == stored.sealed_workload
+
+
+async def test_the_previous_secret_key_still_opens_what_it_sealed(database_url, market):
+    async with booted(database_url, emulator_url=market.url, secret_key="first") as aurora:
+        await aurora.sync.run("vastai")
+        wanted = anything_on_sale(aurora)
+        await aurora.routing.route(wanted, caller=CALLER)
+
+    async with booted(database_url, secret_key="second", secret_key_previous="first") as aurora:
+        report = await reseal(aurora.database, aurora.sealer)
+        assert (report.resealed, report.already, report.unreadable) == (1, 0, [])
     async with booted(database_url, secret_key="second") as aurora:
-        with pytest.raises(SealBroken):
-            aurora.sealer.open(stored.sealed_workload, wanted.workload)
+        again = await reseal(aurora.database, aurora.sealer)
+        assert (again.resealed, again.already, again.unreadable) == (0, 1, [])
 
 
 async def test_emulated_mode_without_a_secret_key_keeps_one_of_its_own_beside_the_database(

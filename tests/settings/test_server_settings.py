@@ -1,4 +1,4 @@
-"""HOST, PORT, COMPAT_PORT, LOG_LEVEL, AURORA_ADMIN_KEY, ALERT_WEBHOOK_URL: seen at the server's doors and lines."""
+"""HOST, PORT, COMPAT_PORT, LOG_LEVEL, AURORA_ADMIN_KEY: seen at the server's doors and lines."""
 
 import asyncio
 import re
@@ -6,9 +6,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import pytest
 
-from aurora.cli.serve import _redactor, _sockets
+from aurora.cli.serve import _sockets
 from aurora.cli.web import _server
 from aurora.settings import Settings, load_settings
 from tests.e2e.stack import start
@@ -94,10 +95,48 @@ async def test_lines_below_the_log_level_are_not_written(databases, tmp_path):
     assert "first check vastai" not in errors
 
 
+async def test_requests_under_way_get_the_drain_timeout_and_no_longer(database_url, market):
+    await market.fault(kind="hang", operation="offers")
+    settings = {
+        "DATABASE_URL": database_url, "EMULATOR_URL": market.url, "PORT": "0", "COMPAT_PORT": "off",
+        "DRAIN_TIMEOUT": "0.2",
+    }  # fmt: skip
+    part = await start("serve", "--env-file", "", env=settings)
+    try:
+        port = await part.says(re.compile(r"started port=(\d+)"))
+        async with aiohttp.ClientSession() as session:
+            syncing = asyncio.create_task(session.post(f"http://127.0.0.1:{port}/api/v1/providers/sync"))
+            await part.says(re.compile(r"(Started server)"))
+            await asyncio.wait({syncing}, timeout=0.2)
+            part.process.terminate()
+            assert await part.ended(within=8) == 0
+            assert (await syncing).status == 503
+    finally:
+        await part.kill()
+
+
 async def test_the_admin_key_opens_what_another_key_does_not(database_url):
     assert await answer_to("first-admin-key", database_url, aurora_admin_key="first-admin-key") == 200
     assert await answer_to("first-admin-key", database_url, aurora_admin_key="another-admin-key") == 401
     assert await answer_to("first-admin-key", database_url, aurora_admin_key=None) == 401
+
+
+@pytest.mark.parametrize(("limit", "served_of_four"), [(3, 3), (4, 4), (0, 4)])
+async def test_a_tenant_may_ask_as_often_as_the_inbound_rate_limit_says(database_url, limit, served_of_four):
+    async with (
+        booted(database_url, inbound_rate_limit=limit) as aurora,
+        served(_server(aurora).config.app) as client,
+    ):
+        statuses = []
+        for _ in range(4):
+            async with client.get("/offers") as answer:
+                statuses.append(answer.status)
+        async with client.get("/health") as probe, client.get("/metrics") as page:
+            assert (probe.status, page.status) == (200, 200)
+            refused = f'aurora_inbound_refused_total{{code="rate_limited"}} {4 - served_of_four}.0'
+            assert refused in await page.text()
+
+    assert statuses == [200] * served_of_four + [429] * (4 - served_of_four)
 
 
 async def answer_to(presented: str, database_url: str, **settings: str | None) -> int:
@@ -109,16 +148,3 @@ async def answer_to(presented: str, database_url: str, **settings: str | None) -
         client.get("/deployments", headers=headers) as answer,
     ):
         return answer.status
-
-
-async def test_the_alert_webhook_is_never_written_anywhere():
-    # Nothing is sent to it yet: its only effect is that its address (which holds a token) is not shown.
-    told = "posted to https://hooks.example/T0KEN-0123456789"
-
-    plain = _redactor(load_settings(None)).text(told)
-    hidden = _redactor(load_settings(None, alert_webhook_url="https://hooks.example/T0KEN-0123456789")).text(
-        told
-    )
-
-    assert "T0KEN" in plain
-    assert "T0KEN" not in hidden
