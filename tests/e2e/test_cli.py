@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from tests.e2e.stack import ROOT, Stack, plain_environment, stack
 
-ROUTE = ("route", "--workload", "llm_inference", "--gpu", "a100", "--region", "us-west", "--duration", "2h")
+ASK = ("route", "--workload", "llm_inference", "--gpu", "a100", "--region", "us-west", "--duration", "2h")
+ROUTE = (*ASK, "--provider", "vastai")
 WIDTH = 100
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -106,7 +107,7 @@ async def _follow_for_a_moment(running: Stack, name: str) -> None:
 async def test_both_markets_serve_one_day_of_work_side_by_side(running):
     names = {}
     for provider in ("vastai", "akash"):
-        rented = await aurora(running, *ROUTE, "--provider", provider, "--wait", "60s", "--json")
+        rented = await aurora(running, *ASK, "--provider", provider, "--wait", "60s", "--json")
         assert rented.code == 0, rented.out + rented.err
         assert rented.json["provider"] == provider
         names[provider] = rented.json["deployment_id"]
