@@ -25,6 +25,7 @@ _TAKES_NOTHING = ("25006", "53100", "53400", "58030")
 """A standby, a full disk, a limit of temporary files, a disk that fails: reads may go on working."""
 _SQLITE_TAKES_NOTHING = ("readonly", "full", "disk i/o")
 """The same in SQLite's words."""
+_DRIVERS = frozenset({"asyncpg", "aiosqlite"})
 _LONGEST_WAIT_S = 5.0
 """For a turn to write; as long as `busy_timeout` lets other processes keep us waiting."""
 _PROBES: Mapping[str, tuple[str, ...]] = {
@@ -190,7 +191,8 @@ class Database:
                 raise DatabaseUnavailable(f"the database could not do it now (SQLSTATE {state})") from exc
             raise
         except Exception as exc:
-            if limit.expired():  # whatever the driver made of being interrupted
+            # whatever the driver made of being interrupted, or of a connection that broke under its hands
+            if limit.expired() or type(exc).__module__.partition(".")[0] in _DRIVERS:
                 raise DatabaseUnavailable(f"the database did not answer: {type(exc).__name__}") from exc
             raise
 

@@ -14,7 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from aurora.domain.clock import Clock
 
-_LOST = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_LOST = (
+    *(SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
+    asyncpg.InternalClientError,  # what the driver says of a connection that broke under its hands
+)
 _CHANNEL = "aurora"
 _AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits between two tries to connect; the last one repeats."""

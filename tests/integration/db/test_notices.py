@@ -3,12 +3,15 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from aurora.db.engine import create_engine
 from aurora.db.notices import Notices
 from aurora.domain.clock import SystemClock
+from aurora.domain.errors import DatabaseUnavailable
+from tests.fakes.clock import FakeClock
 
 
 @asynccontextmanager
@@ -61,3 +64,63 @@ async def test_after_a_lost_connection_it_listens_again_and_says_so(url, databas
         await until(lambda: heard.count("") == 2 and other.connected and one.connected)
         one.post("kick")
         await until(lambda: "kick" in heard)
+
+
+class BreakingDriver:
+    """A connection that breaks under its driver's hands at the first word."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def get_server_pid(self) -> int:
+        return 1
+
+    def add_termination_listener(self, _listener: object) -> None:
+        """Never called: the driver has not noticed yet."""
+
+    async def add_listener(self, _channel: str, _listener: object) -> None:
+        """Listens."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    async def execute(self, *_: object) -> None:
+        self.told += 1
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+
+class BreakingEngine:
+    """Gives out such connections."""
+
+    def __init__(self) -> None:
+        self.driver = BreakingDriver()
+        self.driver_connection = self.driver
+        self.connected = 0
+
+    @asynccontextmanager
+    async def connect(self):
+        self.connected += 1
+        yield self
+
+    async def get_raw_connection(self):
+        return self
+
+
+async def test_a_connection_that_broke_under_the_drivers_hands_is_replaced():
+    engine, clock = BreakingEngine(), FakeClock()
+    notices = Notices(engine, clock=clock)
+    task = asyncio.create_task(notices.run(lambda _: None))
+    try:
+        await until(lambda: notices.connected)
+        notices.post("kick")
+        await until(lambda: engine.connected > 1)
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_transaction_on_such_a_connection_says_that_the_database_is_away(database):
+    with pytest.raises(DatabaseUnavailable, match="InternalClientError"):
+        async with database.write():
+            raise asyncpg.InternalClientError("cannot switch to state 12")
