@@ -17,6 +17,10 @@ async def accounts(postgres_database) -> Database:
     return postgres_database
 
 
+PATIENCE = {1: "SET LOCAL deadlock_timeout = '20ms'", 2: "SET LOCAL deadlock_timeout = '5s'"}
+"""Who looks for a deadlock first is its victim: with the same patience both may be."""
+
+
 async def added(connection, account: int) -> None:
     await connection.execute(text("UPDATE accounts SET n = n + 1 WHERE id = :id"), {"id": account})
 
@@ -27,7 +31,7 @@ async def both_at_once(database: Database, runs: list[int]) -> list[object]:
 
     async def crossing(connection, first: int, second: int) -> None:
         runs.append(first)
-        await connection.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+        await connection.execute(text(PATIENCE[first]))
         await added(connection, first)
         if runs.count(first) == 1:
             async with asyncio.timeout(2):
@@ -59,7 +63,7 @@ async def test_a_write_that_is_not_repeated_says_that_it_could_not_be_done_now(a
 
     async def crossing(first: int, second: int) -> None:
         async with accounts.write() as connection:
-            await connection.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+            await connection.execute(text(PATIENCE[first]))
             await added(connection, first)
             await meeting.wait()
             await added(connection, second)
