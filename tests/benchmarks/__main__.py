@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import bench_guard, bench_process, bench_router, bench_sync
+from tests.benchmarks import bench_guard, bench_process, bench_route, bench_router, bench_sync
 
-MODULES = (bench_guard, bench_router, bench_sync, bench_process)
+MODULES = (bench_guard, bench_router, bench_sync, bench_route, bench_process)
 _HIDDEN = {"name", "baseline", "data", "command", "python", "steps"}
 
 
