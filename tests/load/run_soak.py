@@ -134,12 +134,13 @@ async def drift(running: Stack, providers: list[str]) -> dict[str, Any]:
         counted += Decimal(str(one["cost_usd"]))
         names |= {attempt["name"] for attempt in (await running.get(f"/deployments/{one['id']}"))["attempts"]}
     rented = [row for provider in providers for row in await running.ledger(provider)]
-    alive = [row for provider in providers for row in await running.alive(provider)]
+    alive = [row for row in rented if row["stopped_at"] is None]
     billed = sum((Decimal(str(row["usd_billed"])) for row in rented), Decimal(0))
     labels = Counter(row["label"] for row in rented)
     return {
         "instances": len(rented),
         "alive": len(alive),
+        "states_alive": dict(Counter(row["state"] for row in alive)),
         "unknown_to_us": sorted(label for label in labels if label not in names)[:5],
         "twice": sorted(label for label, number in labels.items() if number > 1)[:5],
         "billed_usd": str(billed),
