@@ -444,7 +444,8 @@ class Aurora:
         return await self.readiness.check()
 
     async def aclose(self) -> None:
-        """Give duties back, close sessions and guards."""
+        """Write what was decided, give duties back, close sessions and guards."""
+        await self.routing.drain()
         await self.link.aclose()
         await self.entrance.aclose()
         await self.registry.aclose()

@@ -19,7 +19,7 @@ class Turns:
 
     def __init__(self, longest_s: float, *, at_once: int = 1) -> None:
         self._longest = longest_s
-        self._free = at_once
+        self._free = self._at_once = at_once
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
 
@@ -27,6 +27,11 @@ class Turns:
     def waiting(self) -> int:
         """How many stand in line."""
         return len(self._urgent) + len(self._others)
+
+    @property
+    def inside(self) -> int:
+        """How many hold it."""
+        return self._at_once - self._free
 
     @asynccontextmanager
     async def take(self, *, urgent: bool = False) -> AsyncIterator[None]:

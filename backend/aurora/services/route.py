@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.database import Database
-from aurora.db.repositories import audit, decisions, deployments, holds
+from aurora.db.repositories import decisions, deployments
 from aurora.db.repositories import idempotency as keys
-from aurora.db.repositories.holds import CapacityTaken, Hold
+from aurora.db.repositories.holds import CapacityTaken
+from aurora.db.repositories.idempotency import Binding
 from aurora.db.turns import Turns
-from aurora.domain.audit import AuditEntry
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import Conflict, DatabaseUnavailable, NotFound
@@ -24,13 +23,13 @@ from aurora.domain.request import ComputeRequest
 from aurora.domain.tenant import Quotas
 from aurora.routing.decision import Decision, RankedOffer
 from aurora.routing.router import decide
-from aurora.services import quota
 from aurora.services.audit import routed
 from aurora.services.candidates import RoutingIdentity
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.decision_record import DecisionContext, decision_record
 from aurora.services.deployments import shown
 from aurora.services.intent import attempt_on, hold_for, new_id
+from aurora.services.intent_book import Intent, IntentBook, Purchase
 from aurora.services.market import Market
 from aurora.services.policy_desk import PolicyDesk
 from aurora.services.ports import Caller, Idempotency
@@ -47,7 +46,9 @@ _RACES = 20
 """Decisions that may be lost to other replicas in a row; each lost one knows more than the one before."""
 _LONGEST_WAIT_S = 5.0
 _PRESSED_S = 0.5
-_AT_ONCE = 4
+_CROWD = 4
+"""So many requests between arrival and commit are usual; more mean that they wait for something."""
+_AT_ONCE = 32
 """Requests between their decision and its commit."""
 _COST_MARGIN = Decimal("1.2")
 
@@ -86,17 +87,24 @@ class RouteService:
     def __init__(self, parts: RouteParts) -> None:
         self._parts = parts
         self._in_flight: set[tuple[str, str]] = set()
-        # A few at once: one decides while others are written. Many would only make each other's transactions longer.
+        # Who stands in line decides on what is left then; and a line that does not move is told so.
         self._entry = Turns(_LONGEST_WAIT_S, at_once=_AT_ONCE)
         self._pressed_until = 0.0
+        self._book = IntentBook(parts.database, kept=self._kept, dropped=self._dropped)
 
     @property
     def pressed(self) -> bool:
-        """Requests stood in line a moment ago: work in the background should give way."""
-        now = self._parts.clock.monotonic()
-        if self._entry.waiting:
-            self._pressed_until = now + _PRESSED_S
-        return now < self._pressed_until
+        """Several requests were under way at once a moment ago: work in the background should give way."""
+        self._count()
+        return self._parts.clock.monotonic() < self._pressed_until
+
+    def _count(self) -> None:
+        if self._entry.inside + self._entry.waiting > _CROWD:
+            self._pressed_until = self._parts.clock.monotonic() + _PRESSED_S
+
+    async def drain(self) -> None:
+        """Returns when every intent that was on its way is written, or refused."""
+        await self._book.drain()
 
     async def route(
         self,
@@ -192,6 +200,7 @@ class RouteService:
         for _ in range(_RACES):
             try:
                 async with self._entry.take():
+                    self._count()
                     return await self._decided(
                         request, caller=caller, request_id=request_id, idempotency=idempotency, quotas=quotas
                     )
@@ -216,44 +225,44 @@ class RouteService:
         record = decision_record(
             decision, request, context=context, holds=self._parts.market.holds(request.gpu)
         )
-        if decision.chosen is None:
-            async with self._parts.database.write(urgent=True) as connection:
-                await decisions.add(connection, record)
-                await audit.add(connection, routed(caller, context.id, None, at=self._parts.clock.now()))
-            caller.trail.written = True
-            return decided_answer(decision, decision_id=context.id, emulated=self._parts.emulated)
-        deployment, attempt = self._intent(decision.chosen, request, caller=caller, decision_id=context.id)
-        hold = hold_for(attempt, decision.chosen)
-        knew = self._parts.overlay.knowledge()
-        self._parts.overlay.take(hold)
-        try:
-            await self._commit(
+        purchase = None
+        if decision.chosen is not None:
+            deployment, attempt = self._intent(
+                decision.chosen, request, caller=caller, decision_id=context.id
+            )
+            purchase = Purchase(
                 deployment,
                 attempt,
-                hold=hold,
-                knew=knew,
-                record=record,
-                caller=caller,
+                hold=hold_for(attempt, decision.chosen),
+                knew=self._parts.overlay.knowledge(),
+                event=_intended(deployment, attempt),
                 quotas=quotas,
-                idempotency=idempotency,
+                key=None if idempotency is None else _binding(idempotency, deployment),
             )
-        except BaseException:
-            self._parts.overlay.release(deployment.id, attempt.number)
-            raise
-        self._parts.kick()
+            self._parts.overlay.take(purchase.hold)
+        row = routed(
+            caller, context.id, None if purchase is None else purchase.attempt, at=self._parts.clock.now()
+        )
+        try:
+            await self._book.commit(Intent(record, row, purchase))
+        except IntegrityError as exc:
+            if idempotency is None:
+                raise
+            raise _in_flight() from exc
+        caller.trail.written = True
         return decided_answer(
             decision,
             decision_id=context.id,
-            deployment_id=deployment.id,
+            deployment_id=None if purchase is None else purchase.deployment.id,
             emulated=self._parts.emulated,
         )
 
-    async def _refused(self, record: dict[str, Any], row: AuditEntry) -> None:
-        async def told(connection: AsyncConnection) -> None:
-            await decisions.add(connection, record)
-            await audit.add(connection, row)
+    def _kept(self, purchase: Purchase) -> None:
+        del purchase
+        self._parts.kick()
 
-        await self._parts.database.transact(told, urgent=True)
+    def _dropped(self, purchase: Purchase) -> None:
+        self._parts.overlay.release(purchase.deployment.id, purchase.attempt.number)
 
     def _intent(
         self, chosen: RankedOffer, request: ComputeRequest, *, caller: Caller, decision_id: str
@@ -287,54 +296,6 @@ class RouteService:
         )
         return deployment, attempt
 
-    async def _commit(
-        self,
-        deployment: Deployment,
-        attempt: Attempt,
-        *,
-        hold: Hold,
-        knew: Callable[[Hold], bool],
-        record: dict[str, Any],
-        caller: Caller,
-        quotas: Quotas,
-        idempotency: Idempotency | None,
-    ) -> None:
-        """Decision, deployment, attempt, hold, event, audit row and key in one transaction: all or nothing."""
-        now = deployment.created_at
-        text = (
-            f"{attempt.offer_id} chosen at ${usd_text(attempt.decided_usd_per_hour)}/h ({attempt.price_kind})"
-        )
-        event = DeploymentEvent(deployment.id, now, "intent", text, attempt=1, data={"name": attempt.name})
-
-        async def intended(connection: AsyncConnection) -> None:
-            if quotas.counted:
-                await quota.take(connection, caller.tenant, gpus=attempt.gpu_count)
-            await decisions.add(connection, record)
-            await deployments.add(connection, deployment)
-            await deployments.add_attempt(connection, attempt)
-            await holds.claim(connection, hold, known=knew)
-            await deployments.add_events(connection, [event])
-            await audit.add(connection, routed(caller, deployment.decision_id, attempt, at=now))
-            if idempotency is not None:
-                await keys.bind(
-                    connection,
-                    tenant=caller.tenant,
-                    operation=_OPERATION,
-                    key=idempotency.key,
-                    body_hash=idempotency.body_hash,
-                    deployment_id=deployment.id,
-                    now=now,
-                    expires_at=now + timedelta(days=_KEY_DAYS),
-                )
-
-        try:
-            await self._parts.database.transact(intended, urgent=True)
-        except IntegrityError as exc:
-            if idempotency is None:
-                raise
-            raise _in_flight() from exc
-        caller.trail.written = True
-
     async def _wait(self, deployment_id: str, seconds: float) -> None:
         async def settled() -> bool:
             try:
@@ -356,6 +317,26 @@ class RouteService:
                 raise NotFound(f"no deployment {deployment_id}")
             record = await decisions.find(connection, view.deployment.decision_id, tenant=None)
         return stored_answer(shown(view), record or {}, clock=self._parts.clock)
+
+
+def _intended(deployment: Deployment, attempt: Attempt) -> DeploymentEvent:
+    price = f"${usd_text(attempt.decided_usd_per_hour)}/h ({attempt.price_kind})"
+    text = f"{attempt.offer_id} chosen at {price}"
+    return DeploymentEvent(
+        deployment.id, deployment.created_at, "intent", text, attempt=1, data={"name": attempt.name}
+    )
+
+
+def _binding(asked: Idempotency, deployment: Deployment) -> Binding:
+    return Binding(
+        tenant=deployment.tenant,
+        operation=_OPERATION,
+        key=asked.key,
+        body_hash=asked.body_hash,
+        deployment_id=deployment.id,
+        created_at=deployment.created_at,
+        expires_at=deployment.created_at + timedelta(days=_KEY_DAYS),
+    )
 
 
 def _default_cost(request: ComputeRequest) -> Decimal:

@@ -7,7 +7,7 @@ from typing import NoReturn, Protocol
 
 from aurora.bootstrap import Aurora
 from aurora.bootstrap.policies import sync_interval
-from aurora.db.repositories import holds
+from aurora.db.repositories import holds, idempotency
 from aurora.domain.clock import Clock
 from aurora.domain.errors import AuroraError
 from aurora.replicas.base import HEALTH, SWEEP
@@ -109,6 +109,7 @@ async def _sweep(aurora: Aurora) -> None:
         return
     async with aurora.database.write() as connection:
         await holds.drop_expired(connection, now=aurora.clock.now())
+        await idempotency.drop_expired(connection, now=aurora.clock.now())
     if await aurora.sweep.run(aurora.markets.all()):
         aurora.reconciler.kick()
 

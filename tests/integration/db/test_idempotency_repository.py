@@ -4,26 +4,23 @@ import asyncio
 
 from sqlalchemy.exc import IntegrityError
 
+from aurora.db.bundle import Bundle
 from aurora.db.database import Database
 from aurora.db.repositories import idempotency
-from aurora.db.repositories.idempotency import BoundKey
+from aurora.db.repositories.idempotency import Binding, BoundKey
+from aurora.db.tables import idempotency_keys
 from tests.integration.db.deployment_rows import at
 
 
 async def bound(
     database: Database, deployment_id: str, *, key: str = "k", tenant: str = "default", now: float = 0
 ) -> None:
+    binding = Binding(tenant, "route", key, f"hash of {deployment_id}", deployment_id, at(now), at(now + 100))
+    bundle = Bundle()
+    bundle.add(idempotency_keys, idempotency.row_of(binding))
     async with database.write() as connection:
-        await idempotency.bind(
-            connection,
-            tenant=tenant,
-            operation="route",
-            key=key,
-            body_hash=f"hash of {deployment_id}",
-            deployment_id=deployment_id,
-            now=at(now),
-            expires_at=at(now + 100),
-        )
+        await idempotency.forget(connection, binding)
+        await bundle.write(connection)
 
 
 async def found(

@@ -25,11 +25,13 @@ _RECONCILED = (
 """What only the reconciler writes; `wanted`, `allowed_s` and `max_total_cost` belong to commands."""
 
 
-def _deployment_values(value: Deployment) -> dict[str, Any]:
+def row_of(value: Deployment) -> dict[str, Any]:
+    """The columns of `deployments`."""
     return {column.name: _plain(getattr(value, column.name)) for column in rows.columns}
 
 
-def _attempt_values(value: Attempt) -> dict[str, Any]:
+def attempt_row_of(value: Attempt) -> dict[str, Any]:
+    """The columns of `attempts`."""
     values = {column.name: _plain(getattr(value, column.name)) for column in attempt_rows.columns}
     values["resources"] = sorted(value.resources)
     values["endpoints"] = [dict(endpoint) for endpoint in value.endpoints]
@@ -58,15 +60,15 @@ def _attempt(row: Row[Any]) -> Attempt:
 
 
 async def add(connection: AsyncConnection, deployment: Deployment) -> None:
-    await connection.execute(insert(rows), _deployment_values(deployment))
+    await connection.execute(insert(rows), row_of(deployment))
 
 
 async def add_attempt(connection: AsyncConnection, attempt: Attempt) -> None:
-    await connection.execute(insert(attempt_rows), _attempt_values(attempt))
+    await connection.execute(insert(attempt_rows), attempt_row_of(attempt))
 
 
 async def save_attempt(connection: AsyncConnection, attempt: Attempt) -> None:
-    values = _attempt_values(attempt)
+    values = attempt_row_of(attempt)
     key = and_(
         attempt_rows.c.deployment_id == values.pop("deployment_id"),
         attempt_rows.c.number == values.pop("number"),
@@ -287,20 +289,19 @@ async def open_in_mode(connection: AsyncConnection, *, emulated: bool) -> int:
 
 async def add_events(connection: AsyncConnection, events: Sequence[DeploymentEvent]) -> None:
     if events:
-        await connection.execute(
-            insert(deployment_events),
-            [
-                {
-                    "deployment_id": one.deployment_id,
-                    "at": one.at,
-                    "kind": one.kind,
-                    "attempt": one.attempt,
-                    "message": one.message,
-                    "data": dict(one.data),
-                }
-                for one in events
-            ],
-        )
+        await connection.execute(insert(deployment_events), [event_row_of(one) for one in events])
+
+
+def event_row_of(one: DeploymentEvent) -> dict[str, Any]:
+    """The columns of `deployment_events` that the database does not count up."""
+    return {
+        "deployment_id": one.deployment_id,
+        "at": one.at,
+        "kind": one.kind,
+        "attempt": one.attempt,
+        "message": one.message,
+        "data": dict(one.data),
+    }
 
 
 async def events_of(connection: AsyncConnection, deployment_id: str) -> tuple[DeploymentEvent, ...]:

@@ -1,22 +1,24 @@
 """Capacity that is taken: by live attempts, and for a minute by a refusal."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import ARRAY, Row, String, and_, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import capacity_holds as rows
 from aurora.domain.errors import AuroraError
 
 _LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS wanted(key)")
-_SAME = text("""
-provider = :touched AND (offer_id = :offer OR EXISTS (
-  SELECT 1 FROM json_array_elements_text(resources) AS used(name) WHERE used.name = ANY(CAST(:shared AS text[]))
-))
+_OFFERS = bindparam("offers", type_=ARRAY(String))
+_SHARED = text("""
+EXISTS (
+  SELECT 1 FROM json_array_elements_text(resources) AS used(name)
+  WHERE provider || ':' || used.name = ANY(CAST(:shared AS text[]))
+)
 """)
 
 
@@ -37,6 +39,12 @@ class Hold:
     expires_at: datetime | None = None
     size: float = 1.0
     """How much of the offer's own count of free launches is taken (a four-GPU cut takes four)."""
+
+    def touches(self, other: "Hold") -> bool:
+        """Are both on the same offer, or on a machine that both their offers share?"""
+        if self.offer_id == other.offer_id:
+            return True
+        return self.provider == other.provider and not self.resources.isdisjoint(other.resources)
 
 
 class CapacityTaken(AuroraError):
@@ -64,40 +72,55 @@ def _hold(row: Row[Any]) -> Hold:
     )
 
 
+def row_of(hold: Hold) -> dict[str, Any]:
+    """The columns of `capacity_holds` that the database does not count up."""
+    return {
+        "provider": hold.provider,
+        "offer_id": hold.offer_id,
+        "resources": sorted(hold.resources),
+        "reason": hold.reason,
+        "held_at": hold.held_at,
+        "deployment_id": hold.deployment_id,
+        "attempt": hold.attempt,
+        "launched_at": hold.launched_at,
+        "expires_at": hold.expires_at,
+        "size": hold.size,
+    }
+
+
 async def add(connection: AsyncConnection, hold: Hold) -> None:
-    await connection.execute(
-        insert(rows),
-        {
-            "provider": hold.provider,
-            "offer_id": hold.offer_id,
-            "resources": sorted(hold.resources),
-            "reason": hold.reason,
-            "held_at": hold.held_at,
-            "deployment_id": hold.deployment_id,
-            "attempt": hold.attempt,
-            "launched_at": hold.launched_at,
-            "expires_at": hold.expires_at,
-            "size": hold.size,
-        },
-    )
+    await connection.execute(insert(rows), row_of(hold))
 
 
 async def claim(connection: AsyncConnection, hold: Hold, *, known: Callable[[Hold], bool]) -> None:
     """`add`, but only if the decision for it knew every hold on the same machines. Raises CapacityTaken.
 
-    Until the transaction ends no other replica claims the same machines; so of two that decide at the same time on
-    the last free one, the second is told about the first. The embedded database belongs to one process, whose
-    overlay knows everything: there it is `add`.
+    The embedded database belongs to one process, whose overlay knows everything: there it is `add`.
     """
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_LOCK, {"keys": _lock_keys(hold)})
-        touched = {"touched": hold.provider, "offer": hold.offer_id, "shared": sorted(hold.resources)}
-        present = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
-        found = await connection.execute(select(rows).where(_SAME, present), touched)
-        unknown = tuple(one for one in (_hold(row) for row in found) if not known(one))
-        if unknown:
-            raise CapacityTaken(unknown)
+    unknown = tuple(one for one in await rivals(connection, [hold]) if not known(one))
+    if unknown:
+        raise CapacityTaken(unknown)
     await add(connection, hold)
+
+
+async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[Hold, ...]:
+    """The present holds on the machines of `wanted`; none where the database belongs to one process.
+
+    Until the transaction ends no other replica gets past here with the same machines: of two that decide at the same
+    time on the last free one, the second is told about the first.
+    """
+    if connection.dialect.name != "postgresql":
+        return ()
+    # Locked first, in one order for all. The read after it is a statement of its own: one that had begun before the
+    # lock was given would not see what was committed while it waited.
+    await connection.execute(_LOCK, {"keys": sorted({key for hold in wanted for key in _lock_keys(hold)})})
+    present = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
+    shared = sorted({f"{hold.provider}:{one}" for hold in wanted for one in hold.resources})
+    same = (
+        or_(rows.c.offer_id == func.any(_OFFERS), _SHARED) if shared else rows.c.offer_id == func.any(_OFFERS)
+    )
+    named = {"offers": sorted({hold.offer_id for hold in wanted}), **({"shared": shared} if shared else {})}
+    return tuple(_hold(row) for row in await connection.execute(select(rows).where(same, present), named))
 
 
 def _lock_keys(hold: Hold) -> list[int]:

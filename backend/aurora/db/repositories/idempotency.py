@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import idempotency_keys as rows
@@ -26,27 +27,37 @@ async def find(
     return None if row is None else BoundKey(row.body_hash, row.deployment_id)
 
 
-async def bind(
-    connection: AsyncConnection,
-    *,
-    tenant: str,
-    operation: str,
-    key: str,
-    body_hash: str,
-    deployment_id: str,
-    now: datetime,
-    expires_at: datetime,
-) -> None:
-    """Bind the key. A concurrent binding of the same key raises IntegrityError and rolls everything back."""
-    await connection.execute(delete(rows).where(rows.c.expires_at <= now))
-    await connection.execute(
-        insert(rows).values(
-            tenant=tenant,
-            operation=operation,
-            key=key,
-            body_hash=body_hash,
-            deployment_id=deployment_id,
-            created_at=now,
-            expires_at=expires_at,
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What `bind` writes: the key of one caller, and what came of it."""
+
+    tenant: str
+    operation: str
+    key: str
+    body_hash: str
+    deployment_id: str
+    created_at: datetime
+    expires_at: datetime
+
+
+def row_of(one: Binding) -> dict[str, Any]:
+    """The columns of `idempotency_keys`. A second binding of the same key is an IntegrityError."""
+    return {column.name: getattr(one, column.name) for column in rows.columns}
+
+
+async def forget(connection: AsyncConnection, *bound: Binding) -> None:
+    """Make room for these: whoever had the same key before, and whose time is over."""
+    for one in bound:
+        await connection.execute(
+            delete(rows).where(
+                rows.c.tenant == one.tenant,
+                rows.c.operation == one.operation,
+                rows.c.key == one.key,
+                rows.c.expires_at <= one.created_at,
+            )
         )
-    )
+
+
+async def drop_expired(connection: AsyncConnection, *, now: datetime) -> None:
+    """Forget all whose time is over."""
+    await connection.execute(delete(rows).where(rows.c.expires_at <= now))
