@@ -1,9 +1,10 @@
 """The router's answer, with everything that is needed to explain and to repeat it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from heapq import nsmallest
 from typing import overload
 
 from aurora.domain.offer import PriceKind
@@ -12,6 +13,8 @@ from aurora.routing.fit import Fit
 from aurora.routing.sieve import Eliminations
 from aurora.routing.snapshot import Candidate
 
+_FIRST = 64
+"""Ranks that are put in order at once: more than a record keeps."""
 RANKED = "ranked"
 """The key of `Decision.counts` for offers that no filter refused."""
 
@@ -57,16 +60,50 @@ Scored = tuple[float, int, Decimal, str, str, Fit]
 
 
 class Ranking(Sequence[RankedOffer]):
-    """Offers that met every limit, best first. Each is made when it is looked at: most never are."""
+    """Offers that met every limit, best first. Each is made when it is looked at, and put in its place when somebody
+    looks so far: most never are.
+    """
 
-    def __init__(self, scored: Sequence[Scored], terms: Callable[[Fit], Mapping[str, float]]) -> None:
-        """`scored`: in their final order; `terms`: the parts of a score."""
-        self._scored = scored
+    def __init__(
+        self,
+        fits: Sequence[Fit],
+        worse: Sequence[float],
+        *,
+        terms: Callable[[Fit], Mapping[str, float]],
+        places: Mapping[str, int],
+    ) -> None:
+        """`worse`: the score of each with its sign turned; `terms`: the parts of a score; `places` of the providers
+        whose order decides between equal scores.
+        """
         self._terms = terms
+        self._places = places
         self._made: dict[int, RankedOffer] = {}
+        self._size = len(fits)
+        self._later: list[tuple[float, Fit]] = []
+        first: Iterable[tuple[float, Fit]] = zip(worse, fits, strict=True)
+        if len(fits) > _FIRST:
+            limit = nsmallest(_FIRST, worse)[-1]
+            first, later = [], self._later
+            for value, fit in zip(worse, fits, strict=True):
+                (first if value <= limit else later).append((value, fit))
+        self._scored = self._in_order(first)
 
     def __len__(self) -> int:
-        return len(self._scored)
+        return self._size
+
+    def _in_order(self, found: Iterable[tuple[float, Fit]]) -> list[Scored]:
+        """Equal scores by lower price, then provider, then id: no two offers of a provider have the same one."""
+        return sorted(
+            (
+                value,
+                self._places.get((offer := fit.candidate.offer).provider, 0),
+                fit.effective_usd,
+                offer.provider,
+                offer.external_id,
+                fit,
+            )
+            for value, fit in found
+        )
 
     @overload
     def __getitem__(self, index: int) -> RankedOffer: ...
@@ -85,6 +122,9 @@ class Ranking(Sequence[RankedOffer]):
 
     def _one(self, place: int) -> RankedOffer:
         made = self._made.get(place)
+        if place >= len(self._scored):
+            self._scored += self._in_order(self._later)
+            self._later = []
         if made is None:
             negative, *_, fit = self._scored[place]
             made = self._made[place] = RankedOffer(fit, -negative, self._terms(fit))

@@ -50,8 +50,13 @@ def region(group: OfferGroup, asked: Asked) -> str | None:
 
 def region_refuses(group: OfferGroup, asked: Asked) -> bool:
     """`region` without its sentence."""
+    return is_elsewhere(group.regions, asked)
+
+
+def is_elsewhere(places: frozenset[str], asked: Asked) -> bool:
+    """Known to be in other regions than the one asked for."""
     wanted = asked.request.region
-    return not (wanted == GLOBAL or not group.regions or wanted in group.regions)
+    return not (wanted == GLOBAL or not places or wanted in places)
 
 
 def gpu(group: OfferGroup, asked: Asked) -> str | None:

@@ -121,7 +121,7 @@ class Asked:
         key = self.circumstances(group)
         known = group.known.get(key)
         if known is None:
-            rtt, costs = self._rtt_to(group.regions), self.costs(group)
+            rtt, costs = self.rtt_to(group.regions), self.costs(group)
             if group.like is None:
                 known = tuple(map(partial(self._fit, rtt=rtt), group.candidates, costs))
             else:
@@ -136,7 +136,7 @@ class Asked:
         """The part of the fits that does not depend on where the request comes from."""
         if group.like is not None:
             return self.costs(group.like)  # a hold changes what is free, never what it costs
-        key = self._size(group)
+        key = self.size(group)
         known = group.known.get(key)
         if known is None:
             known = tuple(map(self._cost, group.candidates))
@@ -145,7 +145,7 @@ class Asked:
 
     def cheapest(self, group: OfferGroup) -> Decimal | None:
         """The lowest `effective_usd` of the group; None for an empty one."""
-        key = ("cheapest", *self._size(group))
+        key = ("cheapest", *self.size(group))
         known = group.known.get(key)
         if known is None:
             known = (min((cost.effective_usd for cost in self.costs(group)), default=None),)
@@ -155,16 +155,16 @@ class Asked:
 
     def circumstances(self, group: OfferGroup) -> Hashable:
         """All of the request that `fit` looks at."""
-        return (self.request.latency_origin, *self._size(group))
+        return (self.request.latency_origin, *self.size(group))
 
-    def _size(self, group: OfferGroup) -> tuple[Hashable, ...]:
+    def size(self, group: OfferGroup) -> tuple[Hashable, ...]:
         """All of the request that costs depend on."""
         request = self.request
         return (request.gpu_count, request.workload.disk_gb, self.seconds if group.timed else None)
 
     def fit(self, candidate: Candidate) -> Fit:
         """What the candidate would give and cost."""
-        return self._fit(candidate, self._cost(candidate), rtt=self._rtt_to(candidate.offer.regions))
+        return self._fit(candidate, self._cost(candidate), rtt=self.rtt_to(candidate.offer.regions))
 
     def _fit(self, candidate: Candidate, cost: Cost, *, rtt: float) -> Fit:
         own = candidate.latency_ms
@@ -214,7 +214,8 @@ class Asked:
             billed = (billed / quantum).to_integral_value(rounding=ROUND_CEILING) * quantum
         return _WHOLE if asked <= 0 or billed <= asked else billed / asked
 
-    def _rtt_to(self, places: frozenset[str]) -> float:
+    def rtt_to(self, places: frozenset[str]) -> float:
+        """Milliseconds from where the request measures to the nearest of these regions."""
         rtt = self._rtt.get(places)
         if rtt is None:
             rtt = self._rtt[places] = self.regions.latency_ms(self.request.latency_origin, places)

@@ -15,7 +15,8 @@ from itertools import chain
 from aurora.routing.decision import Change, Relaxation
 from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region, region_refuses
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.sieve import predicates, verdicts
+from aurora.routing.marks import Marks, everyone, mark, marked
+from aurora.routing.sieve import verdicts
 from aurora.routing.snapshot import MarketSnapshot, OfferGroup
 from aurora.routing.step import YIELDING, NearMiss, Step, farness, step_for
 
@@ -60,10 +61,8 @@ def relaxations(
 
 def near_misses(snapshot: MarketSnapshot, asked: Asked, *, below: Decimal | None = None) -> list[NearMiss]:
     """Offers that one or two limits keep out, all of them such as can give; only cheaper ones than `below`."""
-    checks = [(reason, refuses) for reason, refuses in predicates(asked) if refuses is not None]
-    family = asked.request.gpu.family
-    like = [group for group in snapshot.groups if group.gpu.family == family]
-    return [miss for group in like for miss in _misses_of(group, asked, below=below, checks=checks)]
+    marks, like = Marks(asked), snapshot.family(asked.request.gpu.family)
+    return [miss for group in like for miss in _misses_of(group, asked, below=below, marks=marks)]
 
 
 def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
@@ -81,40 +80,39 @@ def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
     return found.values()
 
 
-def _misses_of(
-    group: OfferGroup,
-    asked: Asked,
-    *,
-    below: Decimal | None,
-    checks: Sequence[tuple[Reason, Callable[[Fit], bool]]],
-) -> Iterable[NearMiss]:
-    request = asked.request
+def _misses_of(group: OfferGroup, asked: Asked, *, below: Decimal | None, marks: Marks) -> Iterable[NearMiss]:
     shared: list[Reason] = [Reason.REGION] if region_refuses(group, asked) else []
-    if not request.gpu.matches(group.gpu):
+    if not asked.request.gpu.matches(group.gpu):
         shared.append(Reason.GPU)
+    wanted = everyone(group)
     if below is not None:
         cheapest = asked.cheapest(group)
         if cheapest is None or cheapest >= below:
             return
-    for fit in asked.fits(group):
-        if below is not None and fit.effective_usd >= below:
+        wanted = mark([cost.effective_usd < below for cost in asked.costs(group)])
+    refused = list(marks.of(group))
+    near = wanted & _kept_out_by_few(refused, shared=len(shared))
+    if not near:
+        return
+    fits = asked.fits(group)
+    for place in marked(range(len(fits)), near):
+        own = (reason for reason, marks_of in refused if marks_of >> place & 1)
+        yield NearMiss(fits[place], group, (*shared, *own))
+
+
+def _kept_out_by_few(refused: Iterable[tuple[Reason, int]], *, shared: int) -> int:
+    """Whom one or two filters refuse, `shared` of them counted already, all of them such as can give."""
+    once, twice, thrice, firmly = 0, 0, 0, 0
+    for reason, marks in refused:
+        if reason not in YIELDING:
+            firmly |= marks
             continue
-        reasons = _reasons(fit, checks=checks, shared=shared)
-        if reasons:
-            yield NearMiss(fit, group, reasons)
-
-
-def _reasons(
-    fit: Fit, *, checks: Iterable[tuple[Reason, Callable[[Fit], bool]]], shared: Sequence[Reason]
-) -> tuple[Reason, ...]:
-    """All filters that refuse the offer, or nothing when there are more than two or one that cannot give."""
-    reasons = list(shared)
-    for reason, refuses in checks:
-        if refuses(fit):
-            if reason not in YIELDING or len(reasons) > 1:
-                return ()
-            reasons.append(reason)
-    return tuple(reasons)
+        thrice |= twice & marks
+        twice |= once & marks
+        once |= marks
+    if shared == 0:
+        return once & ~thrice & ~firmly
+    return ~(twice if shared == 1 else once) & ~firmly
 
 
 def _nearest(near: Iterable[NearMiss], asked: Asked) -> Iterable[NearMiss]:

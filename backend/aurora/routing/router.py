@@ -1,6 +1,6 @@
 """The decision itself: filter, score, rank."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.money import usd
 from aurora.domain.request import ComputeRequest
-from aurora.routing.decision import RANKED, Decision, RankedOffer, Ranking, Scored
+from aurora.routing.decision import RANKED, Decision, RankedOffer, Ranking
 from aurora.routing.explain import rationale
 from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked, Fit
 from aurora.routing.policies import POLICIES, contenders
@@ -73,7 +73,7 @@ def _rejects(
 
 
 def rank(
-    fits: Iterable[Fit],
+    fits: Sequence[Fit],
     scorer: Scorer,
     *,
     score: Callable[[Fit], float] | None = None,
@@ -85,13 +85,7 @@ def rank(
     """
     place = {name: index for index, name in enumerate(providers)}
     worth = score or (lambda fit: total(scorer(fit)))
-    scored: list[Scored] = []
-    for fit in fits:
-        offer = fit.candidate.offer
-        name = offer.provider
-        scored.append((-worth(fit), place.get(name, 0), fit.effective_usd, name, offer.external_id, fit))
-    scored.sort()  # no two offers of a provider have the same id: fits are never compared
-    return Ranking(scored, scorer)
+    return Ranking(fits, [-worth(fit) for fit in fits], terms=scorer, places=place)
 
 
 def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None:
@@ -103,7 +97,7 @@ def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None
     given = snapshot.reference_prices.get(query.name)
     if given is not None:
         return given
-    matching = [group for group in snapshot.groups if query.matches(group.gpu)]
+    matching = [group for group in snapshot.family(query.family) if query.matches(group.gpu)]
     models = {group.gpu.name for group in matching}
     known = [snapshot.reference_prices[name] for name in sorted(models) if name in snapshot.reference_prices]
     if known:

@@ -6,39 +6,65 @@ here in one pass, in the same order; their sentences (`filters`) are only asked 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import chain, islice
 from math import isinf
-from typing import overload
+from typing import NamedTuple, overload
 
-from aurora.domain.region import GLOBAL
-from aurora.domain.request import Workload
 from aurora.routing.filters import (
     Elimination,
     Reason,
     g_score,
     group_reason,
+    is_elsewhere,
     offer_reason,
     provider,
+    region_refuses,
     vram_gb,
 )
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.snapshot import MarketSnapshot, OfferGroup, ProviderAbilities
+from aurora.routing.marks import Marks, everyone, marked, serves
+from aurora.routing.snapshot import Candidate, MarketSnapshot, OfferGroup
 
-_LOOKED_AT = 64
-"""Refused offers, or groups of them, among which examples are picked."""
+_LOOKED_AT = 32
+"""Refused offers among which examples are picked."""
 
-_Part = tuple[OfferGroup | Fit, Reason]
+
+class _Part(NamedTuple):
+    """Of one group, those that one filter refused first."""
+
+    group: OfferGroup
+    reason: Reason
+    marks: int | None = None
+    """Which; None: all, for what they have in common."""
+
+    def members(self) -> Iterable[Candidate]:
+        candidates = self.group.candidates
+        return candidates if self.marks is None else marked(candidates, self.marks)
 
 
 class Eliminations(Sequence[Elimination]):
     """All refused offers, each with the first filter that refused it; sentences are written when read."""
 
-    def __init__(self, parts: Sequence[_Part], asked: Asked, *, counts: Mapping[Reason, int]) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        parts: Sequence[_Part],
+        asked: Asked,
+        *,
+        counts: Mapping[Reason, int],
+        others: Callable[[], Iterable[_Part]] = tuple,
+    ) -> None:
+        """`others`: further parts, which are seldom read; `counts` has them all."""
+        self._looked_at = parts
+        self._others = others
         self._asked = asked
         self._all: tuple[Elimination, ...] | None = None
         self.counts = {reason: number for reason, number in counts.items() if number}
         """By reason, in the order of the filters; without those that refused nothing."""
+
+    @property
+    def _parts(self) -> Iterable[_Part]:
+        return chain(self._looked_at, self._others())
 
     def __len__(self) -> int:
         return sum(self.counts.values())
@@ -63,17 +89,18 @@ class Eliminations(Sequence[Elimination]):
 
     def by(self, reason: Reason) -> Iterator[Elimination]:
         """Those that this filter refused."""
-        return self._written(part for part in self._parts if part[1] is reason)
+        return self._written(part for part in self._parts if part.reason is reason)
 
     def _written(self, parts: Iterable[_Part]) -> Iterator[Elimination]:
-        for refused, reason in parts:
-            if isinstance(refused, OfferGroup):
-                found = group_reason(refused, self._asked)
+        for part in parts:
+            if part.marks is None:
+                found = group_reason(part.group, self._asked)
                 detail = found[1] if found else ""
-                yield from (Elimination(offer_id, reason, detail) for offer_id in refused.ids)
-            else:
-                told = offer_reason(refused, self._asked)
-                yield Elimination(refused.candidate.id, reason, told[1] if told else "")
+                yield from (Elimination(offer_id, part.reason, detail) for offer_id in part.group.ids)
+                continue
+            for candidate in part.members():
+                told = offer_reason(self._asked.fit(candidate), self._asked)
+                yield Elimination(candidate.id, part.reason, told[1] if told else "")
 
     def examples(self, reason: Reason, most: int, *, repeat: bool = True) -> list[Elimination]:
         """One per sentence; then, with `repeat`, further offers of which the same is said.
@@ -82,8 +109,7 @@ class Eliminations(Sequence[Elimination]):
         """
         different: dict[str, Elimination] = {}
         more: list[Elimination] = []
-        parts = islice((part for part in self._parts if part[1] is reason), _LOOKED_AT)
-        for entry in chain.from_iterable(islice(self._written([part]), most) for part in parts):
+        for entry in islice(self._few_of_each(reason, most), _LOOKED_AT):
             if entry.detail not in different:
                 different[entry.detail] = entry
                 if len(different) == most:
@@ -92,30 +118,66 @@ class Eliminations(Sequence[Elimination]):
                 more.append(entry)
         return list(islice([*different.values(), *more], most))
 
+    def _few_of_each(self, reason: Reason, most: int) -> Iterator[Elimination]:
+        """Of offers of which the same is said because of their group, only the first."""
+        if not self.counts.get(reason):
+            return
+        for part in self._parts:
+            if part.reason is reason:
+                written = self._written([part])
+                yield from islice(written, most) if part.marks is None else written
+
 
 def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], Eliminations]:
     """Part the candidates into those that meet every limit and those that do not, each with its first reason."""
     fits: list[Fit] = []
     parts: list[_Part] = []
     counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
-    refusal, query = verdicts(asked), asked.request.gpu
-    anywhere, region, family = asked.request.region == GLOBAL, asked.request.region, query.family
-    for group in snapshot.groups:
-        if not anywhere and group.regions and region not in group.regions:
+    marks, query = Marks(asked), asked.request.gpu
+    like = snapshot.family(query.family)
+    for group in like:
+        if region_refuses(group, asked):
             counts[Reason.REGION] += len(group.ids)
-            parts.append((group, Reason.REGION))
-        elif group.gpu.family != family or not query.matches(group.gpu):
+            parts.append(_Part(group, Reason.REGION))
+            continue
+        if not query.matches(group.gpu):
             counts[Reason.GPU] += len(group.ids)
-            parts.append((group, Reason.GPU))
-        else:
-            for fit in asked.fits(group):
-                reason = refusal(fit)
-                if reason is None:
-                    fits.append(fit)
-                else:
-                    counts[reason] += 1
-                    parts.append((fit, reason))
-    return fits, Eliminations(parts, asked, counts=counts)
+            parts.append(_Part(group, Reason.GPU))
+            continue
+        left = everyone(group)
+        for reason, refused in marks.of(group):
+            first = refused & left
+            if first:
+                left ^= first
+                counts[reason] += first.bit_count()
+                parts.append(_Part(group, reason, first))
+                if not left:
+                    break
+        if left:
+            fits.extend(marked(asked.fits(group), left))
+    _count_others(snapshot, asked, like=like, counts=counts)
+    others = partial(_others, snapshot, asked)
+    return fits, Eliminations(parts, asked, counts=counts, others=others)
+
+
+def _count_others(
+    snapshot: MarketSnapshot, asked: Asked, *, like: Iterable[OfferGroup], counts: dict[Reason, int]
+) -> None:
+    """Add the offers of other families: those elsewhere fail by the region, the rest by the GPU."""
+    placed: dict[frozenset[str], int] = {}
+    for aisle in snapshot.aisles:
+        for places, number in aisle.placed.items():
+            placed[places] = placed.get(places, 0) + number
+    for group in like:
+        placed[group.regions] -= len(group.ids)
+    for places, number in placed.items():
+        counts[Reason.REGION if is_elsewhere(places, asked) else Reason.GPU] += number
+
+
+def _others(snapshot: MarketSnapshot, asked: Asked) -> Iterator[_Part]:
+    """The groups of other families, for whoever wants to read of them."""
+    for group in snapshot.besides(asked.request.gpu.family):
+        yield _Part(group, Reason.REGION if region_refuses(group, asked) else Reason.GPU)
 
 
 def verdicts(asked: Asked) -> Callable[[Fit], Reason | None]:
@@ -194,7 +256,7 @@ def _capability(asked: Asked) -> Callable[[Fit], bool]:
         able = known.get(offer.provider)
         if able is None:
             abilities = asked.state(fit.candidate).abilities
-            able = known[offer.provider] = (not _serves(abilities, workload), abilities.disk)
+            able = known[offer.provider] = (not serves(abilities, workload), abilities.disk)
         unable, more_disk = able
         longest, most, opened = offer.max_duration_s, offer.disk_max_gb, offer.max_ports
         if unable or (longest is not None and longest < seconds):
@@ -204,18 +266,6 @@ def _capability(asked: Asked) -> Callable[[Fit], bool]:
         return wanted > most if most is not None else wanted > offer.disk_included_gb and not more_disk
 
     return refuses
-
-
-def _serves(able: ProviderAbilities, workload: Workload) -> bool:
-    """Can the provider run such a workload on any of its offers?"""
-    udp = sum(port.endswith("/udp") for port in workload.ports)
-    return (
-        able.deploy
-        and (able.command or not workload.command)
-        and (able.private_registry or workload.registry_login is None)
-        and (able.ports or udp == len(workload.ports))
-        and (able.udp_ports or not udp)
-    )
 
 
 def _provider(asked: Asked) -> Callable[[Fit], bool]:

@@ -1,6 +1,6 @@
 """What the router looks at: every offer with what must be known about its provider and host, at one moment."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -101,13 +101,15 @@ class OfferGroup:
     """Places of the candidates that differ from `like`."""
     known: dict[Hashable, tuple[Any, ...]] = field(default_factory=dict, repr=False, compare=False)
     """What was worked out for the whole group before, by its circumstances. Only a memory: it changes no answer."""
+    marks: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The same for whom the filters refuse (`routing.marks`)."""
 
     def with_candidates(self, changed: Mapping[int, Candidate]) -> "OfferGroup":
         """The same group with other capacity at these places; offers and what they cost stay as they are."""
         members = list(self.candidates)
         for place, candidate in changed.items():
             members[place] = candidate
-        return replace(self, candidates=tuple(members), like=self, changed=tuple(changed), known={})
+        return replace(self, candidates=tuple(members), like=self, changed=tuple(changed), known={}, marks={})
 
     @classmethod
     def of(cls, gpu: GpuModel, regions: frozenset[str], members: Iterable[Candidate]) -> "OfferGroup":
@@ -137,10 +139,28 @@ def _timed(candidate: Candidate) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Aisle:
+    """Groups by the GPU's family: a request looks at one family and only counts the others."""
+
+    families: Mapping[str, tuple[OfferGroup, ...]]
+    placed: Mapping[frozenset[str], int]
+    """How many offers there are in each place, of all families."""
+
+    @classmethod
+    def of(cls, groups: Iterable[OfferGroup]) -> "Aisle":
+        families: dict[str, list[OfferGroup]] = {}
+        placed: dict[frozenset[str], int] = {}
+        for group in groups:
+            families.setdefault(group.gpu.family, []).append(group)
+            placed[group.regions] = placed.get(group.regions, 0) + len(group.ids)
+        return cls({name: tuple(members) for name, members in families.items()}, placed)
+
+
+@dataclass(frozen=True, slots=True)
 class MarketSnapshot:
     """All candidates at one moment. Make it with `of`; it never changes, so requests share it."""
 
-    groups: tuple[OfferGroup, ...]
+    aisles: tuple[Aisle, ...]
     reference_prices: Mapping[str, Decimal]
     """Trailing 7-day median list price in USD per GPU and hour, by `GpuModel.name` or family."""
     version: str
@@ -172,7 +192,7 @@ class MarketSnapshot:
         for candidate in sorted(given, key=lambda candidate: candidate.id):
             grouped.setdefault((candidate.offer.gpu, candidate.offer.regions), []).append(candidate)
         return cls(
-            groups=tuple(OfferGroup.of(gpu, places, members) for (gpu, places), members in grouped.items()),
+            aisles=(Aisle.of(OfferGroup.of(*place, members) for place, members in grouped.items()),),
             reference_prices=MappingProxyType(dict(reference_prices or {})),
             version=version,
             taken_at=taken_at,
@@ -185,6 +205,25 @@ class MarketSnapshot:
     def state(self, candidate: Candidate) -> ProviderState:
         """The candidate's provider as it is now."""
         return self.states.get(candidate.offer.provider, candidate.provider)
+
+    @property
+    def groups(self) -> Iterable[OfferGroup]:
+        """Every group, family by family."""
+        return (group for aisle in self.aisles for family in aisle.families.values() for group in family)
+
+    def family(self, name: str) -> Sequence[OfferGroup]:
+        """The groups of one GPU family."""
+        return [group for aisle in self.aisles for group in aisle.families.get(name, ())]
+
+    def besides(self, name: str) -> Iterable[OfferGroup]:
+        """The groups of all other families."""
+        return (
+            group
+            for aisle in self.aisles
+            for family, members in aisle.families.items()
+            if family != name
+            for group in members
+        )
 
     @property
     def candidates(self) -> Iterable[Candidate]:

@@ -169,7 +169,7 @@ class Market:
         self._seen = now
         same = self._snapshot if old is not None and old.catalogue == now.catalogue else None
         return MarketSnapshot(
-            groups=tuple(chain.from_iterable(shelf.groups for shelf in self._shelves.values())),
+            aisles=tuple(shelf.aisle() for shelf in self._shelves.values()),
             reference_prices=self._catalogue.reference_prices(),
             version=now.catalogue,
             taken_at=self._clock.now() if same is None else same.taken_at,

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.offer import Offer
-from aurora.routing.snapshot import Candidate, OfferGroup
+from aurora.routing.snapshot import Aisle, Candidate, OfferGroup
 
 Place = tuple[GpuModel, frozenset[str]]
 """What the offers of a group share: the GPU and where they are."""
@@ -27,6 +27,12 @@ class Shelf:
         self._sharing: dict[str, dict[str, None]] = {}
         self._taken: dict[Place, dict[str, Candidate]] = {}
         self._shown: dict[Place, OfferGroup] = {}
+        self._kin: dict[str, dict[Place, None]] = {}
+        self._aisle = Aisle({}, {})
+        self._stirred: set[str] = set()
+        """Families of which something is shown otherwise than in `_aisle`."""
+        self._moved = False
+        """Offers came or went since `_aisle`."""
 
     @property
     def listed(self) -> Mapping[str, Offer]:
@@ -36,10 +42,22 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._candidates)
 
-    @property
-    def groups(self) -> Iterable[OfferGroup]:
-        """With what is taken off."""
-        return self._shown.values()
+    def aisle(self) -> Aisle:
+        """All groups, with what is taken off. It never changes; the next one may be another."""
+        if self._stirred:
+            families = dict(self._aisle.families)
+            for name in self._stirred:
+                families[name] = tuple(self._shown[place] for place in self._kin.get(name, ()))
+            self._aisle = Aisle(families, self._counted() if self._moved else self._aisle.placed)
+            self._stirred.clear()
+            self._moved = False
+        return self._aisle
+
+    def _counted(self) -> Mapping[frozenset[str], int]:
+        placed: dict[frozenset[str], int] = {}
+        for (_, regions), members in self._members.items():
+            placed[regions] = placed.get(regions, 0) + len(members)
+        return placed
 
     def get(self, offer_id: str) -> Candidate | None:
         """As the market lists it, nothing taken off."""
@@ -91,6 +109,7 @@ class Shelf:
         """Show every offer as the market lists it."""
         self._taken.clear()
         self._shown = dict(self._groups)
+        self._stirred.update(self._kin)
 
     def take(self, offer_id: str, candidate: Candidate | None) -> None:
         """Show the offer as `candidate` from now on; None: as the market lists it. Unknown offers are ignored."""
@@ -131,11 +150,15 @@ class Shelf:
         return place
 
     def _regroup(self, place: Place) -> None:
-        members = self._members[place]
+        members, kin = self._members[place], self._kin.setdefault(place[0].family, {})
+        self._stirred.add(place[0].family)
+        self._moved = True
         if not members:
+            kin.pop(place, None)
             for known in (self._members, self._groups, self._shown, self._taken):
                 known.pop(place, None)
             return
+        kin[place] = None
         self._groups[place] = group = OfferGroup.of(*place, (self._candidates[one] for one in members))
         self._places.update((offer_id, index) for index, offer_id in enumerate(group.ids))
         taken = self._taken.get(place)
@@ -145,6 +168,7 @@ class Shelf:
 
     def _show(self, place: Place) -> None:
         group, taken = self._groups[place], self._taken.get(place)
+        self._stirred.add(place[0].family)
         if not taken:
             self._taken.pop(place, None)
             self._shown[place] = group

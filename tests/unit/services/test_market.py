@@ -292,7 +292,7 @@ def test_an_offer_that_left_takes_its_group_along():
     stall.shelf.version = "v2"
 
     found = stall.market.snapshot()
-    assert (found.total, found.groups) == (0, ())
+    assert (found.total, list(found.groups)) == (0, [])
 
 
 async def test_a_large_market_takes_on_scores_in_portions_and_only_when_told():
