@@ -30,6 +30,9 @@ _LOOKED_AT = 32
 """Refused offers among which examples are picked."""
 
 
+_OF_GROUPS = frozenset({Reason.REGION, Reason.GPU})
+
+
 class _Part(NamedTuple):
     """Of one group, those that one filter refused first."""
 
@@ -62,15 +65,18 @@ class Eliminations(Sequence[Elimination]):
         self.counts = {reason: number for reason, number in counts.items() if number}
         """By reason, in the order of the filters; without those that refused nothing."""
 
-    @property
-    def _parts(self) -> Iterable[_Part]:
-        return chain(self._looked_at, self._others())
+    def _parts(self, reason: Reason) -> Iterator[_Part]:
+        # Of other families nobody asked anything but where they are and what.
+        others = self._others() if reason in _OF_GROUPS else ()
+        return (part for part in chain(self._looked_at, others) if part.reason is reason)
 
     def __len__(self) -> int:
         return sum(self.counts.values())
 
     def __iter__(self) -> Iterator[Elimination]:
-        return self._written(self._parts) if self._all is None else iter(self._all)
+        if self._all is None:
+            return self._written(chain(self._looked_at, self._others()))
+        return iter(self._all)
 
     @overload
     def __getitem__(self, index: int) -> Elimination: ...
@@ -89,7 +95,7 @@ class Eliminations(Sequence[Elimination]):
 
     def by(self, reason: Reason) -> Iterator[Elimination]:
         """Those that this filter refused."""
-        return self._written(part for part in self._parts if part.reason is reason)
+        return self._written(self._parts(reason))
 
     def _written(self, parts: Iterable[_Part]) -> Iterator[Elimination]:
         for part in parts:
@@ -122,10 +128,9 @@ class Eliminations(Sequence[Elimination]):
         """Of offers of which the same is said because of their group, only the first."""
         if not self.counts.get(reason):
             return
-        for part in self._parts:
-            if part.reason is reason:
-                written = self._written([part])
-                yield from islice(written, most) if part.marks is None else written
+        for part in self._parts(reason):
+            written = self._written([part])
+            yield from islice(written, most) if part.marks is None else written
 
 
 def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], Eliminations]:
