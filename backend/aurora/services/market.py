@@ -5,7 +5,7 @@ Nothing here does I/O.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -110,6 +110,8 @@ class Market:
         self._scored: tuple[object, ...] = ()
         self._seen: _Seen | None = None
         self._snapshot: MarketSnapshot | None = None
+        self._rearranged = False
+        """Candidates were renewed since the snapshot."""
 
     @property
     def regions(self) -> RegionTable:
@@ -120,10 +122,11 @@ class Market:
         self._overlay.expire(self._clock.now())
         now = _Seen(self._catalogue.version, self._overlay.version, self._states())
         if self._scores_are_old() and sum(map(len, self._shelves.values())) <= _AT_ONCE:
-            self._shelves.clear()
-            self._seen = None
-        if self._snapshot is None or now != self._seen:
+            for _ in self._rescored():
+                pass
+        if self._snapshot is None or self._rearranged or now != self._seen:
             self._snapshot = self._renewed(now)
+            self._rearranged = False
         self._snapshot = self._with_telemetry(self._snapshot)
         return self._snapshot
 
@@ -142,23 +145,19 @@ class Market:
 
         `snapshot` does so itself while the market is small.
         """
-        if not self._scores_are_old():
-            return
-        versions = self._score_versions()
-        states = {state.name: state for state in self._states()}
-        for name in tuple(self._shelves):
-            state = states.get(name)
-            if state is not None:
-                self._shelves[name] = await self._rebuilt(name, state)
-        self._scored = versions
-        self._seen = None
+        if self._scores_are_old():
+            for _ in self._rescored():
+                await asyncio.sleep(0)
 
-    async def _rebuilt(self, name: str, state: ProviderState) -> Shelf:
-        listed = self._catalogue.by_provider().get(name, {})
-        shelf = Shelf(partial(self._candidate, state=state))
-        for _ in shelf.fill(listed):
-            await asyncio.sleep(0)
-        return shelf
+    def _rescored(self) -> Iterator[None]:
+        """Candidates whose scores are others now are put in place of the old ones, in portions."""
+        self._scored = self._score_versions()
+        for shelf in tuple(self._shelves.values()):
+            for changed in shelf.renew(self._with_scores):
+                for offer_id in changed:
+                    shelf.take(offer_id, self._taken(shelf.get(offer_id)))
+                self._rearranged = True
+                yield
 
     def _renewed(self, now: _Seen) -> MarketSnapshot:
         old = self._seen
@@ -249,6 +248,17 @@ class Market:
             return snapshot
         telemetry = read()
         return snapshot if snapshot.telemetry is telemetry else replace(snapshot, telemetry=telemetry)
+
+    def _with_scores(self, known: Candidate) -> Candidate:
+        """The same object when they are what they were."""
+        fresh = self._candidate(known.offer, known.provider)
+        same = (
+            fresh.reputation == known.reputation
+            and fresh.extra_latency_ms == known.extra_latency_ms
+            and fresh.time_to_running_s == known.time_to_running_s
+            and fresh.g_score == known.g_score
+        )
+        return known if same else fresh
 
     def _candidate(self, offer: Offer, state: ProviderState) -> Candidate:
         observed = self._observed

@@ -1,6 +1,6 @@
 """One provider's offers as candidates, kept up to date offer by offer: what did not change is not made anew."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from aurora.domain.gpu import GpuModel, GpuQuery
@@ -89,21 +89,24 @@ class Shelf:
             self._regroup(place)
         self._listed = listed
 
-    def fill(self, listed: Mapping[str, Offer]) -> Iterator[None]:
-        """As `follow` on an empty shelf, in portions of some milliseconds: it yields between them."""
-        handled = 0
-        for offer_id, offer in listed.items():
-            self._add(offer_id, self._candidate(offer))
-            handled += 1
-            if handled % _PORTION == 0:
-                yield
-        for place, members in list(self._members.items()):
-            self._regroup(place)
-            handled += len(members)
-            if handled > _PORTION:
-                handled = 0
-                yield
-        self._listed = listed
+    def renew(self, renewed: Callable[[Candidate], Candidate]) -> Iterator[Sequence[str]]:
+        """Put what `renewed` makes of each candidate in its place, in portions of some milliseconds: it yields the ids
+        that changed, shown as if nothing were taken off them. Between portions anything else may happen to the shelf.
+        """
+        listed = tuple(self._candidates)
+        for start in range(0, len(listed), _PORTION):
+            changed: list[str] = []
+            for offer_id in listed[start : start + _PORTION]:
+                known = self._candidates.get(offer_id)
+                if known is not None and (fresh := renewed(known)) is not known:
+                    self._candidates[offer_id] = fresh
+                    changed.append(offer_id)
+            touched = {_place(self._candidates[offer_id]) for offer_id in changed}
+            for offer_id in changed:
+                self._taken.get(_place(self._candidates[offer_id]), {}).pop(offer_id, None)
+            for place in touched:
+                self._regroup(place)
+            yield changed
 
     def put_back(self) -> None:
         """Show every offer as the market lists it."""
@@ -116,7 +119,7 @@ class Shelf:
         own = self._candidates.get(offer_id)
         if own is None:
             return
-        place = (own.offer.gpu, own.offer.regions)
+        place = _place(own)
         taken = self._taken.setdefault(place, {})
         if candidate is None:
             taken.pop(offer_id, None)
@@ -131,7 +134,7 @@ class Shelf:
                 yield from candidates.values()
 
     def _add(self, offer_id: str, candidate: Candidate) -> Place:
-        place = (candidate.offer.gpu, candidate.offer.regions)
+        place = _place(candidate)
         self._candidates[offer_id] = candidate
         self._members.setdefault(place, {})[offer_id] = None
         for resource in candidate.offer.resources:
@@ -176,3 +179,7 @@ class Shelf:
         self._shown[place] = group.with_candidates(
             {self._places[offer_id]: candidate for offer_id, candidate in taken.items()}
         )
+
+
+def _place(candidate: Candidate) -> Place:
+    return candidate.offer.gpu, candidate.offer.regions

@@ -307,10 +307,25 @@ async def test_a_large_market_takes_on_scores_in_portions_and_only_when_told():
     await asyncio.sleep(0)
     stall.shelf.listed.append(offer("700", available=2))
     stall.shelf.version = "v2"
-    assert stall.candidate("1").reputation == 80.0, "a decision in between sees the market as it was"
+    between = [one.reputation for one in stall.market.snapshot().candidates]
+    assert set(between) == {33.0, 80.0}, (
+        "a decision in between sees some offers with their new scores already"
+    )
+    assert len(between) == 701
+    assert stall.free("1", "2") == [1.0, 2.0]
     await refreshing
 
     found = {one.offer.external_id: one for one in stall.market.snapshot().candidates}
     assert {one.reputation for one in found.values()} == {33.0}
     assert len(found) == 701
     assert stall.free("1", "2") == [1.0, 2.0]
+
+
+async def test_scores_that_stay_as_they_are_leave_the_groups_as_they_are():
+    stall = Stall(*(offer(str(number), available=2) for number in range(700)))
+    before = {id(group) for group in stall.market.snapshot().groups}
+
+    stall.scores.version = 1
+    await stall.market.refresh()
+
+    assert {id(group) for group in stall.market.snapshot().groups} == before
