@@ -1,5 +1,6 @@
 """How one candidate would meet one request: GPUs rented, money, distance, capacity taken."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -143,15 +144,20 @@ class Asked:
             _remember(group, key, known)
         return known
 
-    def cheapest(self, group: OfferGroup) -> Decimal | None:
-        """The lowest `effective_usd` of the group; None for an empty one."""
-        key = ("cheapest", *self.size(group))
+    def cheaper(self, group: OfferGroup, below: Decimal) -> Sequence[int]:
+        """Places of the candidates that cost less, cheapest first. (What is taken off a group changes no cost.)"""
+        if group.like is not None:
+            return self.cheaper(group.like, below)
+        key = ("by price", *self.size(group))
         known = group.known.get(key)
         if known is None:
-            known = (min((cost.effective_usd for cost in self.costs(group)), default=None),)
+            prices = [cost.effective_usd for cost in self.costs(group)]
+            places = sorted(range(len(prices)), key=prices.__getitem__)
+            known = (tuple(places), tuple(prices[place] for place in places))
             _remember(group, key, known)
-        found: Decimal | None = known[0]
-        return found
+        places, prices = known
+        cheaper: Sequence[int] = places[: bisect_left(prices, below)]
+        return cheaper
 
     def circumstances(self, group: OfferGroup) -> Hashable:
         """All of the request that `fit` looks at."""

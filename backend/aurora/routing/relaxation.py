@@ -15,7 +15,7 @@ from itertools import chain
 from aurora.routing.decision import Change, Relaxation
 from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region, region_refuses
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.marks import Marks, everyone, mark, marked
+from aurora.routing.marks import Marks, everyone, marked
 from aurora.routing.sieve import verdicts
 from aurora.routing.snapshot import MarketSnapshot, OfferGroup
 from aurora.routing.step import YIELDING, NearMiss, Step, farness, step_for
@@ -81,15 +81,14 @@ def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
 
 
 def _misses_of(group: OfferGroup, asked: Asked, *, below: Decimal | None, marks: Marks) -> Iterable[NearMiss]:
+    wanted = everyone(group)
+    if below is not None:
+        wanted = sum(1 << place for place in asked.cheaper(group, below))
+        if not wanted:
+            return
     shared: list[Reason] = [Reason.REGION] if region_refuses(group, asked) else []
     if not asked.request.gpu.matches(group.gpu):
         shared.append(Reason.GPU)
-    wanted = everyone(group)
-    if below is not None:
-        cheapest = asked.cheapest(group)
-        if cheapest is None or cheapest >= below:
-            return
-        wanted = mark([cost.effective_usd < below for cost in asked.costs(group)])
     refused = list(marks.of(group))
     near = wanted & _kept_out_by_few(refused, shared=len(shared))
     if not near:
