@@ -25,7 +25,8 @@ from aurora.services.capacity import CapacityOverlay
 from aurora.services.shelf import Shelf
 
 _AT_ONCE = 500
-"""Offers up to which new scores are taken on between two decisions; more are left to `refresh`."""
+"""Offers of a market that are looked at anew between two decisions. The first time it is all of them; of larger changes
+each decision sees some more, until all are seen; new scores of larger markets are left to `refresh`."""
 
 
 class Offers(Protocol):
@@ -112,6 +113,8 @@ class Market:
         self._snapshot: MarketSnapshot | None = None
         self._rearranged = False
         """Candidates were renewed since the snapshot."""
+        self._behind = False
+        """The catalogue has offers that are not looked at yet."""
 
     @property
     def regions(self) -> RegionTable:
@@ -124,7 +127,7 @@ class Market:
         if self._scores_are_old() and sum(map(len, self._shelves.values())) <= _AT_ONCE:
             for _ in self._rescored():
                 pass
-        if self._snapshot is None or self._rearranged or now != self._seen:
+        if self._snapshot is None or self._rearranged or self._behind or now != self._seen:
             self._snapshot = self._renewed(now)
             self._rearranged = False
         self._snapshot = self._with_telemetry(self._snapshot)
@@ -145,6 +148,9 @@ class Market:
 
         `snapshot` does so itself while the market is small.
         """
+        while self._behind:
+            self.snapshot()
+            await asyncio.sleep(0)
         if self._scores_are_old():
             for _ in self._rescored():
                 await asyncio.sleep(0)
@@ -155,16 +161,17 @@ class Market:
         for shelf in tuple(self._shelves.values()):
             for changed in shelf.renew(self._with_scores):
                 for offer_id in changed:
-                    shelf.take(offer_id, self._taken(shelf.get(offer_id)))
+                    self._take_off(shelf, offer_id)
                 self._rearranged = True
                 yield
 
     def _renewed(self, now: _Seen) -> MarketSnapshot:
         old = self._seen
         same_offers = old is not None and (old.catalogue, old.states) == (now.catalogue, now.states)
+        same_offers = same_offers and not self._behind
         if not same_offers:
             self._follow(now.states)
-        self._retake(None if old is None else self._overlay.since(old.overlay), all_of_them=not same_offers)
+        self._retake(None if old is None else self._overlay.since(old.overlay))
         self._seen = now
         same = self._snapshot if old is not None and old.catalogue == now.catalogue else None
         return MarketSnapshot(
@@ -186,6 +193,7 @@ class Market:
         listed = self._catalogue.by_provider()
         for name in [name for name in self._shelves if name not in by_name or name not in listed]:
             del self._shelves[name]
+        self._behind = False
         for name, offers in listed.items():
             state = by_name.get(name)
             if state is None:
@@ -194,18 +202,26 @@ class Market:
             if self._made_of.get(name) != made_of or name not in self._shelves:
                 self._made_of[name] = made_of
                 self._shelves[name] = Shelf(partial(self._candidate, state=state))
-            self._shelves[name].follow(offers)
+            shelf = self._shelves[name]
+            for offer_id in shelf.follow(offers, most=_AT_ONCE):
+                self._take_off(shelf, offer_id)
+            self._behind = self._behind or shelf.listed is not offers
 
-    def _retake(self, changed: Iterable[Hold] | None, *, all_of_them: bool) -> None:
+    def _retake(self, changed: Iterable[Hold] | None) -> None:
         """Show what these holds touch as it is now. None: nobody knows which have changed."""
         if changed is None:
             for shelf in self._shelves.values():
                 shelf.put_back()
-        if changed is None or all_of_them:
-            changed = chain(changed or (), self._overlay.present(self._clock.now()))
+            changed = self._overlay.present(self._clock.now())
         for provider, offer_id in dict.fromkeys(chain.from_iterable(map(self._touched, changed))):
             shelf = self._shelves[provider]
             shelf.take(offer_id, self._taken(shelf.get(offer_id)))
+
+    def _take_off(self, shelf: Shelf, offer_id: str) -> None:
+        """What is held of an offer that is new on the shelf."""
+        taken = self._taken(shelf.get(offer_id))
+        if taken is not None:
+            shelf.take(offer_id, taken)
 
     def _touched(self, hold: Hold) -> Iterable[tuple[str, str]]:
         """Provider and id of the offers that the hold is on, or shares a machine with."""

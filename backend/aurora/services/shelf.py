@@ -1,6 +1,7 @@
 """One provider's offers as candidates, kept up to date offer by offer: what did not change is not made anew."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 
 from aurora.domain.gpu import GpuModel, GpuQuery
@@ -67,27 +68,41 @@ class Shelf:
         """Ids of the offers that use this physical thing."""
         return self._sharing.get(resource, ())
 
-    def follow(self, listed: Mapping[str, Offer]) -> None:
-        """Bring it up to date. Offers are immutable: one that is the same object is unchanged."""
+    def follow(self, listed: Mapping[str, Offer], *, most: int | None = None) -> Sequence[str]:
+        """Bring it up to date; with `most`, at most so many new or changed offers nearer to it. Those are returned, and
+        shown as if nothing were taken off them; `listed` is the given one when nothing is left to do.
+
+        Offers are immutable: one that is the same object is unchanged. What is gone goes at once.
+        """
         if listed is self._listed:
-            return
-        before = self._candidates
-        gone = [offer_id for offer_id in before if offer_id not in listed]
-        changed = [
-            (offer_id, offer)
+            return ()
+        before, first = self._candidates, not self._candidates
+        touched = {self._remove(offer_id) for offer_id in [one for one in before if one not in listed]}
+        changed = (
+            offer
             for offer_id, offer in listed.items()
             if (known := before.get(offer_id)) is None or known.offer is not offer
-        ]
-        touched: set[Place] = set()
-        for offer_id in gone:
-            touched.add(self._remove(offer_id))
-        for offer_id, offer in changed:
-            if offer_id in before:
-                touched.add(self._remove(offer_id))
-            touched.add(self._add(offer_id, self._candidate(offer)))
+        )
+        portion = list(islice(changed, None if first else most))
+        for offer in portion:
+            touched.update(self._put(offer))
+            self._taken.get((offer.gpu, offer.regions), {}).pop(offer.id, None)
         for place in touched:
             self._regroup(place)
-        self._listed = listed
+        if most is None or first or len(portion) < most:
+            self._listed = listed
+        return [offer.id for offer in portion]
+
+    def _put(self, offer: Offer) -> Iterable[Place]:
+        """The places where something is another now."""
+        known, fresh = self._candidates.get(offer.id), self._candidate(offer)
+        if known is None:
+            return (self._add(offer.id, fresh),)
+        old = known.offer
+        if (old.gpu, old.regions, old.resources) == (offer.gpu, offer.regions, offer.resources):
+            self._candidates[offer.id] = fresh
+            return (_place(fresh),)
+        return (self._remove(offer.id), self._add(offer.id, fresh))
 
     def renew(self, renewed: Callable[[Candidate], Candidate]) -> Iterator[Sequence[str]]:
         """Put what `renewed` makes of each candidate in its place, in portions of some milliseconds: it yields the ids

@@ -1,6 +1,7 @@
 """The market as the router sees it: what is taken is off the shelf, what comes back is on it again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -70,6 +71,11 @@ class Stall:
             states=lambda: self.states,
             clock=self.clock,
         )
+
+    def read(self, *, began: datetime) -> None:
+        """The catalogue is read once more: every offer is another object with a newer `seen_at`."""
+        self.shelf.listed[:] = [replace(one, seen_at=began) for one in self.shelf.listed]
+        self.shelf.version, self.shelf.began = f"read at {began}", {"fake/all": began}
 
     def candidate(self, external_id: str) -> Candidate:
         found = {one.offer.external_id: one for one in self.market.snapshot().candidates}
@@ -221,10 +227,10 @@ def test_a_catalogue_read_that_began_after_the_launch_shows_it_by_itself():
     stall.overlay.launched("dep-1", 1, at(10))
     assert stall.free("1") == [0]
 
-    stall.shelf.version, stall.shelf.began = "v2", {"fake/all": at(9.9)}
+    stall.read(began=at(9.9))
     assert stall.free("1") == [0]
 
-    stall.shelf.version, stall.shelf.began = "v3", {"fake/all": at(10.1)}
+    stall.read(began=at(10.1))
     assert stall.free("1") == [1]
 
 
@@ -329,3 +335,27 @@ async def test_scores_that_stay_as_they_are_leave_the_groups_as_they_are():
     await stall.market.refresh()
 
     assert {id(group) for group in stall.market.snapshot().groups} == before
+
+
+def test_of_a_large_change_each_decision_sees_some_more_and_what_is_gone_at_once():
+    stall = Stall(*(offer(str(number), available=2) for number in range(1300)))
+    stall.overlay.take(a_hold("1299"))
+    stall.market.snapshot()
+    stall.shelf.listed[:] = [offer(str(number), available=9) for number in range(1, 1300)]
+    stall.shelf.version = "v2"
+
+    seen = [Counter(one.free for one in stall.market.snapshot().candidates) for _ in range(3)]
+
+    assert seen == [{9.0: 500, 2.0: 798, 1.0: 1}, {9.0: 1000, 2.0: 298, 1.0: 1}, {9.0: 1298, 8.0: 1}]
+
+
+async def test_a_large_change_is_taken_on_between_decisions_too():
+    stall = Stall(*(offer(str(number), available=2) for number in range(1300)))
+    stall.market.snapshot()
+    stall.shelf.listed[:] = [offer(str(number), available=9) for number in range(1300)]
+    stall.shelf.version = "v2"
+
+    stall.market.snapshot()
+    await stall.market.refresh()
+
+    assert {one.free for one in stall.market.snapshot().candidates} == {9.0}
