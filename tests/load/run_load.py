@@ -16,12 +16,15 @@ from typing import Any
 
 import aiohttp
 
+from tests.databases import Databases
 from tests.e2e.stack import Stack, stack
 from tests.load.asking import Answers, at_rate, quantile, requests, router
 
 COMMAND = "python -m tests.load.run_load"
 P99_LIMIT_MS = 50.0
 _SYNC_EVERY_S = 1.0
+_ALWAYS = {"PROVIDER_SYNC_INTERVAL": "5", "VASTAI_SYNC_INTERVAL": "5"}
+"""The worker reads the markets nearly without a pause."""
 _LAG = re.compile(r"^aurora_event_loop_lag_seconds\S*\s+(\S+)$", re.MULTILINE)
 
 
@@ -31,6 +34,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--offers", type=int, default=20_000, help="offers of the emulated Vast.ai")
     parser.add_argument("--database", default="", help="DATABASE_URL; default: a fresh SQLite file")
+    parser.add_argument(
+        "--split", action="store_true", help="--role api beside --role worker, on a Postgres of our own"
+    )
     parser.add_argument("--no-sync", action="store_true", help="without syncs meanwhile")
     return parser.parse_args()
 
@@ -77,13 +83,18 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     answers, sync_s, memory, lag = Answers(), [], [], []
     settings = {"DATABASE_URL": asked.database} if asked.database else {}
     async with AsyncExitStack() as exits:
+        if asked.split:
+            servers = Databases(folder / "servers")
+            exits.push_async_callback(servers.aclose)
+            settings = {"DATABASE_URL": await exits.enter_async_context(servers.postgres_url())}
         running = await exits.enter_async_context(
             stack(folder, state_speed=50, offers=asked.offers, LOG_LEVEL="WARNING", **settings)
         )
         began = time.perf_counter()
-        server = await running.boot()
+        worker = await running.boot(role="worker", **_ALWAYS) if asked.split else None
+        server = await running.boot(role="api" if asked.split else "all")
         booted = time.perf_counter() - began
-        pids = [server.process.pid]
+        pids = [part.process.pid for part in (server, worker) if part is not None]
         connector = aiohttp.TCPConnector(limit=0)
         session = await exits.enter_async_context(aiohttp.ClientSession(connector=connector))
         offers = (await running.get("/providers"))["providers"]
@@ -91,7 +102,7 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         warm = Answers()
         await at_rate(router(session, running.url, warm), make, per_second=20, seconds=2, answers=warm)
         side = [asyncio.create_task(watch(running, pids, memory, lag))]
-        if not asked.no_sync:
+        if not (asked.no_sync or asked.split):
             side.append(asyncio.create_task(syncs(session, running.url, sync_s)))
         began, cpu = time.perf_counter(), cpu_seconds(server.process.pid)
         await at_rate(
@@ -121,7 +132,8 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "limit": f"p99 < {P99_LIMIT_MS:g} ms, no error",
             "kept": answers.failed == 0 and quantile(answers.ms, 0.99) < P99_LIMIT_MS,
             "first_errors": answers.errors[:3],
-            "database": "postgres" if asked.database else "sqlite",
+            "database": "postgres" if settings else "sqlite",
+            "processes": "api and worker" if asked.split else "one",
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "command": " ".join([COMMAND, *sys.argv[1:]]),

@@ -26,7 +26,7 @@ from aurora.routing.fit import Asked, Fit
 from aurora.routing.marks import Marks, everyone, marked, serves
 from aurora.routing.snapshot import Candidate, MarketSnapshot, OfferGroup
 
-_LOOKED_AT = 32
+_LOOKED_AT = 12
 """Refused offers among which examples are picked."""
 
 
