@@ -133,6 +133,10 @@ class Asked:
             _remember(group, key, known)
         return known
 
+    def fit_at(self, group: OfferGroup, place: int) -> Fit:
+        """What one candidate of the group would give and cost, when the others are not asked for."""
+        return self._fit(group.candidates[place], self.costs(group)[place], rtt=self.rtt_to(group.regions))
+
     def costs(self, group: OfferGroup) -> Sequence[Cost]:
         """The part of the fits that does not depend on where the request comes from."""
         if group.like is not None:

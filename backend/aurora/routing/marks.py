@@ -23,6 +23,9 @@ _REMEMBERED = 512
 _TO_DIGITS = bytes.maketrans(b"\x00\x01", b"01")
 _TO_FLAGS = bytes.maketrans(b"01", b"\x00\x01")
 
+_BY_THE_MOMENT = frozenset({Reason.PROVIDER, Reason.STALE, Reason.G_SCORE})
+"""Filters that come last, and whose answer changes while offers do not."""
+
 _Mark = Callable[[OfferGroup], int]
 
 
@@ -43,7 +46,9 @@ class Marks:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._able: dict[str, tuple[bool, bool]] = {}
+        self._able_keys: dict[str, tuple[str, tuple[bool, bool]]] = {}
         self._refused: dict[str, bool] = {}
+        self._limits_text: dict[bool, str] = {}
         request = asked.request
         self._checks: Sequence[tuple[Reason, _Mark | None]] = (
             (Reason.COUNT, self._count),
@@ -58,6 +63,49 @@ class Marks:
             (Reason.STALE, None if isinf(asked.max_age_s) else self._stale),
             (Reason.G_SCORE, None if request.min_g_score is None else self._g_score),
         )
+
+    def first(self, group: OfferGroup) -> tuple[Sequence[tuple[Reason, int]], int]:
+        """Of each filter those that it refuses and none before it did; and those that none refuses."""
+        settled, left = self._settled(group)
+        if not left:
+            return settled, 0
+        later, left = _one_after_the_other(self._now(group), left)
+        return (*settled, *later), left
+
+    def _settled(self, group: OfferGroup) -> tuple[Sequence[tuple[Reason, int]], int]:
+        """The same for the filters whose answer stands as long as the group does."""
+        checks = [(reason, check) for reason, check in self._checks if reason not in _BY_THE_MOMENT]
+        refused = ((reason, check(group)) for reason, check in checks if check is not None)
+        if _held_back(group):
+            return _one_after_the_other(refused, everyone(group))
+        able = tuple(self._able_as(group, name) for name in _providers(group))
+        return _kept(
+            group, (self._limits(group), able), lambda own: _one_after_the_other(refused, everyone(own))
+        )
+
+    def _now(self, group: OfferGroup) -> Iterator[tuple[Reason, int]]:
+        for reason, check in self._checks:
+            if check is not None and reason in _BY_THE_MOMENT:
+                yield reason, check(group)
+
+    def _limits(self, group: OfferGroup) -> str:
+        """All that the settled filters ask for. (A text keeps its hash.)"""
+        known = self._limits_text.get(group.timed)
+        if known is None:
+            request, workload = self._asked.request, self._asked.request.workload
+            limits = (
+                request.gpu_count, request.allow_larger, request.min_vram_gb, request.latency_origin,
+                request.max_latency_ms, request.min_reputation, request.max_price, request.max_total_cost,
+                request.spot, self._asked.gpu_hours, self._asked.seconds, workload.disk_gb, len(workload.ports),
+            )  # fmt: skip
+            known = self._limits_text[group.timed] = repr(limits)
+        return known
+
+    def _able_as(self, group: OfferGroup, name: str) -> tuple[str, tuple[bool, bool]]:
+        known = self._able_keys.get(name)
+        if known is None:
+            known = self._able_keys[name] = (name, self._abilities(group, name))
+        return known
 
     def of(self, group: OfferGroup) -> Iterator[tuple[Reason, int]]:
         """Whom each filter refuses, whoever else does, in the order of the filters."""
@@ -204,6 +252,21 @@ class Marks:
         return _of_each(
             group, (Reason.G_SCORE, limit), lambda one: one.g_score is None or not one.g_score >= limit
         )
+
+
+def _one_after_the_other(
+    refused: Iterable[tuple[Reason, int]], left: int
+) -> tuple[Sequence[tuple[Reason, int]], int]:
+    """Each filter sees only those that the ones before it let pass."""
+    found = []
+    for reason, marks in refused:
+        first = marks & left
+        if first:
+            left ^= first
+            found.append((reason, first))
+            if not left:
+                break
+    return found, left
 
 
 def everyone(group: OfferGroup) -> int:

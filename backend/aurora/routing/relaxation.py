@@ -16,13 +16,15 @@ from aurora.routing.decision import Change, Relaxation
 from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region, region_refuses
 from aurora.routing.fit import Asked, Fit
 from aurora.routing.marks import Marks, everyone, marked
-from aurora.routing.sieve import verdicts
+from aurora.routing.sieve import predicates, verdicts
 from aurora.routing.snapshot import MarketSnapshot, OfferGroup
 from aurora.routing.step import YIELDING, NearMiss, Step, farness, step_for
 
 _MOST_PAIRS = 3
 _ALIKE = 4
 """Of like offers, those that are looked at: the others are further out in the same manner."""
+_FEW = 4
+"""Of a group so many times larger, offers are looked at one by one."""
 _TRIES = 16
 """Nearest offers whose change is tried before a combination of limits is given up."""
 
@@ -61,8 +63,9 @@ def relaxations(
 
 def near_misses(snapshot: MarketSnapshot, asked: Asked, *, below: Decimal | None = None) -> list[NearMiss]:
     """Offers that one or two limits keep out, all of them such as can give; only cheaper ones than `below`."""
-    marks, like = Marks(asked), snapshot.family(asked.request.gpu.family)
-    return [miss for group in like for miss in _misses_of(group, asked, below=below, marks=marks)]
+    look = _Look(asked)
+    like = snapshot.family(asked.request.gpu.family)
+    return [miss for group in like for miss in look.misses_of(group, below=below)]
 
 
 def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
@@ -80,23 +83,58 @@ def alike(near: Iterable[NearMiss], asked: Asked) -> Iterable[list[NearMiss]]:
     return found.values()
 
 
-def _misses_of(group: OfferGroup, asked: Asked, *, below: Decimal | None, marks: Marks) -> Iterable[NearMiss]:
-    wanted = everyone(group)
-    if below is not None:
-        wanted = sum(1 << place for place in asked.cheaper(group, below))
-        if not wanted:
-            return
-    shared: list[Reason] = [Reason.REGION] if region_refuses(group, asked) else []
-    if not asked.request.gpu.matches(group.gpu):
-        shared.append(Reason.GPU)
-    refused = list(marks.of(group))
-    near = wanted & _kept_out_by_few(refused, shared=len(shared))
-    if not near:
-        return
-    fits = asked.fits(group)
-    for place in marked(range(len(fits)), near):
-        own = (reason for reason, marks_of in refused if marks_of >> place & 1)
-        yield NearMiss(fits[place], group, (*shared, *own))
+class _Look:
+    """At whole groups by their marks, at a few of their offers one by one. Lives for one decision."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._marks = Marks(asked)
+        self._checks = [(reason, refuses) for reason, refuses in predicates(asked) if refuses is not None]
+
+    def misses_of(self, group: OfferGroup, *, below: Decimal | None) -> Iterable[NearMiss]:
+        wanted = everyone(group)
+        if below is not None:
+            places = self._asked.cheaper(group, below)
+            if not places:
+                return ()
+            if len(places) * _FEW <= len(group.candidates):
+                return self._one_by_one(group, places)
+            wanted = sum(1 << place for place in places)
+        return self._by_marks(group, wanted)
+
+    def _shared(self, group: OfferGroup) -> list[Reason]:
+        """What refuses all offers of the group."""
+        shared = [Reason.REGION] if region_refuses(group, self._asked) else []
+        return shared if self._asked.request.gpu.matches(group.gpu) else [*shared, Reason.GPU]
+
+    def _one_by_one(self, group: OfferGroup, places: Iterable[int]) -> Iterable[NearMiss]:
+        shared = self._shared(group)
+        for place in sorted(places):
+            fit = self._asked.fit_at(group, place)
+            reasons = _reasons(fit, checks=self._checks, shared=shared)
+            if reasons:
+                yield NearMiss(fit, group, reasons)
+
+    def _by_marks(self, group: OfferGroup, wanted: int) -> Iterable[NearMiss]:
+        shared = self._shared(group)
+        refused = list(self._marks.of(group))
+        near = wanted & _kept_out_by_few(refused, shared=len(shared))
+        for place in marked(range(len(group.candidates)), near):
+            own = (reason for reason, marks in refused if marks >> place & 1)
+            yield NearMiss(self._asked.fit_at(group, place), group, (*shared, *own))
+
+
+def _reasons(
+    fit: Fit, *, checks: Iterable[tuple[Reason, Callable[[Fit], bool]]], shared: Sequence[Reason]
+) -> tuple[Reason, ...]:
+    """All filters that refuse the offer, or nothing when there are more than two or one that cannot give."""
+    reasons = list(shared)
+    for reason, refuses in checks:
+        if refuses(fit):
+            if reason not in YIELDING or len(reasons) > 1:
+                return ()
+            reasons.append(reason)
+    return tuple(reasons)
 
 
 def _kept_out_by_few(refused: Iterable[tuple[Reason, int]], *, shared: int) -> int:

@@ -23,7 +23,7 @@ from aurora.routing.filters import (
     vram_gb,
 )
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.marks import Marks, everyone, marked, serves
+from aurora.routing.marks import Marks, marked, serves
 from aurora.routing.snapshot import Candidate, MarketSnapshot, OfferGroup
 
 _LOOKED_AT = 12
@@ -149,15 +149,10 @@ def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[list[Fit], Elimination
             counts[Reason.GPU] += len(group.ids)
             parts.append(_Part(group, Reason.GPU))
             continue
-        left = everyone(group)
-        for reason, refused in marks.of(group):
-            first = refused & left
-            if first:
-                left ^= first
-                counts[reason] += first.bit_count()
-                parts.append(_Part(group, reason, first))
-                if not left:
-                    break
+        refused, left = marks.first(group)
+        for reason, first in refused:
+            counts[reason] += first.bit_count()
+            parts.append(_Part(group, reason, first))
         if left:
             fits.extend(marked(asked.fits(group), left))
     _count_others(snapshot, asked, like=like, counts=counts)
