@@ -13,7 +13,7 @@ from aurora.routing.fit import Fit
 from aurora.routing.sieve import Eliminations
 from aurora.routing.snapshot import Candidate
 
-_FIRST = 64
+_FIRST = 24
 """Ranks that are put in order at once: more than a record keeps."""
 RANKED = "ranked"
 """The key of `Decision.counts` for offers that no filter refused."""

@@ -83,6 +83,10 @@ class Asked:
         self.max_age_s = max_age_s
         self.gpu_hours = request.gpu_hours
         self.seconds = request.allowed_seconds
+        self._sizes = tuple(
+            (request.gpu_count, request.workload.disk_gb, seconds) for seconds in (None, self.seconds)
+        )
+        self._all_of_it = tuple((request.latency_origin, *size) for size in self._sizes)
         self._rtt: dict[frozenset[str], float] = {}
         self._surcharge: dict[tuple[str, int], Decimal] = {}
         self._rejects = rejects
@@ -165,12 +169,11 @@ class Asked:
 
     def circumstances(self, group: OfferGroup) -> Hashable:
         """All of the request that `fit` looks at."""
-        return (self.request.latency_origin, *self.size(group))
+        return self._all_of_it[group.timed]
 
     def size(self, group: OfferGroup) -> tuple[Hashable, ...]:
         """All of the request that costs depend on."""
-        request = self.request
-        return (request.gpu_count, request.workload.disk_gb, self.seconds if group.timed else None)
+        return self._sizes[group.timed]
 
     def fit(self, candidate: Candidate) -> Fit:
         """What the candidate would give and cost."""

@@ -5,11 +5,11 @@ limit, whom it refuses; a decision puts the integers together and looks at singl
 them. A hold changes what is free and nothing else: all but that is shared with the group as the market lists it.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import compress
 from math import isinf
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from aurora.domain.request import Workload
 from aurora.routing.filters import Reason, provider
@@ -26,6 +26,7 @@ _TO_FLAGS = bytes.maketrans(b"01", b"\x00\x01")
 _BY_THE_MOMENT = frozenset({Reason.PROVIDER, Reason.STALE, Reason.G_SCORE})
 """Filters that come last, and whose answer changes while offers do not."""
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _Mark = Callable[[OfferGroup], int]
 
 
@@ -36,6 +37,8 @@ def mark(flags: Iterable[bool]) -> int:
 
 def marked(members: Sequence[T], marks: int) -> Iterable[T]:
     """The members whose bits are set, in their order."""
+    if marks + 1 == 1 << len(members):
+        return members
     digits = format(marks, f"0{len(members)}b")[::-1].encode()
     return compress(members, digits.translate(_TO_FLAGS))
 
@@ -46,9 +49,10 @@ class Marks:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._able: dict[str, tuple[bool, bool]] = {}
-        self._able_keys: dict[str, tuple[str, tuple[bool, bool]]] = {}
+        self._able_keys: dict[tuple[str, ...], Hashable] = {}
         self._refused: dict[str, bool] = {}
         self._limits_text: dict[bool, str] = {}
+        self._oldest = _NEVER if isinf(asked.max_age_s) else asked.now - timedelta(seconds=asked.max_age_s)
         request = asked.request
         self._checks: Sequence[tuple[Reason, _Mark | None]] = (
             (Reason.COUNT, self._count),
@@ -66,9 +70,13 @@ class Marks:
 
     def first(self, group: OfferGroup) -> tuple[Sequence[tuple[Reason, int]], int]:
         """Of each filter those that it refuses and none before it did; and those that none refuses."""
-        settled, left = self._settled(group)
-        if not left:
-            return settled, 0
+        facts = _facts(group)
+        if facts.held_back:
+            return _one_after_the_other(self.of(group), everyone(group))
+        able = self._able_as(group, facts)
+        settled, left = _kept(group, (self._limits(group), able), self._settled)
+        if not left or not self._matters_now(group, facts):
+            return settled, left
         later, left = _one_after_the_other(self._now(group), left)
         return (*settled, *later), left
 
@@ -76,12 +84,13 @@ class Marks:
         """The same for the filters whose answer stands as long as the group does."""
         checks = [(reason, check) for reason, check in self._checks if reason not in _BY_THE_MOMENT]
         refused = ((reason, check(group)) for reason, check in checks if check is not None)
-        if _held_back(group):
-            return _one_after_the_other(refused, everyone(group))
-        able = tuple(self._able_as(group, name) for name in _providers(group))
-        return _kept(
-            group, (self._limits(group), able), lambda own: _one_after_the_other(refused, everyone(own))
-        )
+        return _one_after_the_other(refused, everyone(group))
+
+    def _matters_now(self, group: OfferGroup, facts: "_Facts") -> bool:
+        """Do the filters that look at the moment refuse anybody?"""
+        if facts.first_seen < self._oldest or self._asked.request.min_g_score is not None:
+            return True
+        return any(self._refuses(name, group, place) for name, place in facts.providers.items())
 
     def _now(self, group: OfferGroup) -> Iterator[tuple[Reason, int]]:
         for reason, check in self._checks:
@@ -101,10 +110,13 @@ class Marks:
             known = self._limits_text[group.timed] = repr(limits)
         return known
 
-    def _able_as(self, group: OfferGroup, name: str) -> tuple[str, tuple[bool, bool]]:
-        known = self._able_keys.get(name)
+    def _able_as(self, group: OfferGroup, facts: "_Facts") -> Hashable:
+        """What the providers of the group are able to do, as far as it is asked for."""
+        names = facts.names
+        known = self._able_keys.get(names)
         if known is None:
-            known = self._able_keys[name] = (name, self._abilities(group, name))
+            known = tuple((name, self._abilities(group, name)) for name in names)
+            self._able_keys[names] = known
         return known
 
     def of(self, group: OfferGroup) -> Iterator[tuple[Reason, int]]:
@@ -165,7 +177,7 @@ class Marks:
     def _capacity(self, group: OfferGroup) -> int:
         marks = self._full(group)
         now = self._asked.now
-        for place in _held_back(group):
+        for place in _facts(group).held_back:
             until = group.candidates[place].held_until
             if until is not None and until > now:
                 marks |= 1 << place
@@ -192,7 +204,7 @@ class Marks:
     def _capability(self, group: OfferGroup) -> int:
         workload, seconds = self._asked.request.workload, self._asked.seconds
         wanted, ports = workload.disk_gb, len(workload.ports)
-        able = {name: self._abilities(group, name) for name in _providers(group)}
+        able = {name: self._abilities(group, name) for name in _facts(group).names}
 
         def refuses(one: Candidate) -> bool:
             offer = one.offer
@@ -211,7 +223,7 @@ class Marks:
         """Can this provider not run the workload at all, and can it add disk?"""
         known = self._able.get(name)
         if known is None:
-            member = group.candidates[_providers(group)[name]]
+            member = group.candidates[_facts(group).providers[name]]
             abilities = self._asked.state(member).abilities
             known = (not serves(abilities, self._asked.request.workload), abilities.disk)
             self._able[name] = known
@@ -221,10 +233,12 @@ class Marks:
         return _of_each(group, (Reason.SPOT,), lambda one: one.offer.spot)
 
     def _provider(self, group: OfferGroup) -> int:
-        refused = {name for name, place in _providers(group).items() if self._refuses(name, group, place)}
+        refused = {
+            name for name, place in _facts(group).providers.items() if self._refuses(name, group, place)
+        }
         if not refused:
             return 0
-        if len(refused) == len(_providers(group)):
+        if len(refused) == len(_facts(group).providers):
             return everyone(group)
         return mark([one.offer.provider in refused for one in group.candidates])
 
@@ -236,11 +250,10 @@ class Marks:
         return known
 
     def _stale(self, group: OfferGroup) -> int:
-        oldest = self._asked.now - timedelta(seconds=self._asked.max_age_s)
-        first, last = _seen(group)
-        if first >= oldest:
+        facts, oldest = _facts(group), self._oldest
+        if facts.first_seen >= oldest:
             return 0
-        if last < oldest:
+        if facts.last_seen < oldest:
             return everyone(group)
         return mark([one.offer.seen_at < oldest for one in group.candidates])
 
@@ -307,33 +320,33 @@ def _kept(group: OfferGroup, key: Hashable, found: Callable[[OfferGroup], T]) ->
     return known
 
 
-def _providers(group: OfferGroup) -> dict[str, int]:
+class _Facts(NamedTuple):
+    """Of a group, whatever is asked for."""
+
+    providers: Mapping[str, int]
     """Whose offers these are, each with the place of one of them. (Nearly always there is one.)"""
-    return _kept(
-        _listed(group),
-        "providers",
-        lambda root: {one.offer.provider: place for place, one in enumerate(root.candidates)},
-    )
-
-
-def _held_back(group: OfferGroup) -> Sequence[int]:
+    names: tuple[str, ...]
+    first_seen: datetime
+    last_seen: datetime
+    held_back: Sequence[int]
     """Places at which a launch was refused; whether their time is over is asked when it matters."""
 
-    def found(own: OfferGroup) -> Sequence[int]:
-        if own.like is None:
-            return [place for place, one in enumerate(own.candidates) if one.held_until is not None]
-        changed = set(own.changed)
-        kept = [place for place in _held_back(own.like) if place not in changed]
-        return kept + [place for place in own.changed if own.candidates[place].held_until is not None]
 
-    return _kept(group, "held back", found)
+def _facts(group: OfferGroup) -> _Facts:
+    known: _Facts | None = group.marks.get("facts")
+    if known is None:
+        known = group.marks["facts"] = _facts_of(group)
+    return known
 
 
-def _seen(group: OfferGroup) -> tuple[datetime, datetime]:
-    """When the first and the last of them was seen."""
-
-    def found(root: OfferGroup) -> tuple[datetime, datetime]:
-        times = [one.offer.seen_at for one in root.candidates]
-        return min(times), max(times)
-
-    return _kept(_listed(group), "seen", found)
+def _facts_of(group: OfferGroup) -> _Facts:
+    if group.like is None:
+        members = group.candidates
+        providers = {one.offer.provider: place for place, one in enumerate(members)}
+        times = [one.offer.seen_at for one in members]
+        held_back = [place for place, one in enumerate(members) if one.held_until is not None]
+        return _Facts(providers, tuple(providers), min(times), max(times), held_back)
+    before, changed = _facts(group.like), set(group.changed)
+    kept = [place for place in before.held_back if place not in changed]
+    new = [place for place in group.changed if group.candidates[place].held_until is not None]
+    return before._replace(held_back=kept + new)
