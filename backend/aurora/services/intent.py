@@ -13,11 +13,18 @@ from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import RankedOffer
 
 _ALPHABET = string.ascii_lowercase + string.digits
+_LETTERS = 12
+_IDS = len(_ALPHABET) ** _LETTERS
 
 
 def new_id(prefix: str) -> str:
     """`dep-` or `dec-` and twelve characters: 62 bits from the system's generator."""
-    return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    number = secrets.randbelow(_IDS)  # asked once: the system's generator takes longer than all the rest
+    letters = []
+    for _ in range(_LETTERS):
+        number, place = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[place])
+    return f"{prefix}-{''.join(letters)}"
 
 
 def ceiling(request: ComputeRequest) -> Decimal:
