@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 OFFICIAL := .venv-vastai/.installed .venv-salad/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-official run test check bench load soak lock migrate clean audit
+.PHONY: help setup setup-official run test check bench load soak provider lock migrate clean audit
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,7 +42,7 @@ check: setup ## format, lint, types, layers, dangerous calls
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive backend migrations
 
 test: setup setup-official ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadscope tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 
 # In an environment of its own, since what it needs is not ours to pin. Asks the public advisory database, so it is no part of check.
 audit: ## known vulnerabilities of what is pinned (needs the network)
@@ -58,6 +58,9 @@ load: setup ## 100 routes a second for a minute while 20,000 offers are synced
 
 soak: setup ## ten minutes of renting and returning while faults come and go
 	$(BIN)/python -m tests.load.run_soak
+
+provider: setup ## a folder for a new market, whose tests fail until it is filled in (NAME=x)
+	@$(BIN)/python -m tests.conformance.new_provider "$(NAME)"
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q pyproject.toml -o requirements.lock

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROVIDERS = ("vastai", "akash", "ionet", "salad", "render", "aethir", "flux")
 """Markets with an adapter."""
 
+_OF_EVERY_MARKET = ("api_key", "rate_limit", "timeout", "enabled", "sync_interval")
 _COMMENT = re.compile(r"\s+#.*$")
 _ONLY_COMMENT = re.compile(r"\s*(#(\s.*)?)?")
 
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
     provider_retry_max_delay: NumberOrZero = 32
     provider_retry_jitter: NumberOrZero = 1
     provider_sync_interval: Number = 60
+    provider_max_rows: Count = 50_000
     offer_max_age: Number = 900
     reconcile_interval: Number = 2
     sweep_interval: Number = 60
@@ -119,6 +121,12 @@ class Settings(BaseSettings):
     ionet_timeout: Number = 30
     ionet_enabled: Flag = True
     ionet_sync_interval: Number | None = None
+    ionet_refund_rule: Annotated[
+        Literal["first_hour_kept", "nothing_back"], BeforeValidator(_without_comment)
+    ] = "first_hour_kept"
+    ionet_billing_model: Annotated[Literal["duration", "payg"], BeforeValidator(_without_comment)] | None = (
+        None
+    )
 
     salad_api_key: SecretStr | None = None
     salad_base_url: Text | None = None
@@ -128,6 +136,7 @@ class Settings(BaseSettings):
     salad_timeout: Number = 30
     salad_enabled: Flag = True
     salad_sync_interval: Number | None = None
+    salad_price_of: Annotated[Literal["class", "gpu"], BeforeValidator(_without_comment)] = "class"
 
     render_api_key: SecretStr | None = None
     render_secret_key: SecretStr | None = None
@@ -204,22 +213,19 @@ class Settings(BaseSettings):
 
     def provider(self, name: str) -> "ProviderSettings":
         """The `P_*` settings of one market."""
-        values: Mapping[str, Any] = {
-            key: getattr(self, f"{name}_{key}")
-            for key in ("api_key", "rate_limit", "timeout", "enabled", "sync_interval")
+        found = {
+            field_name.removeprefix(f"{name}_"): getattr(self, field_name)
+            for field_name in type(self).model_fields
+            if field_name.startswith(f"{name}_")
         }
-        given = {
-            suffix.upper(): getattr(self, f"{name}_{suffix}", None)
-            for suffix in ("base_url", "rpc_url", "proxy_url")
-        }
-        names = {
-            suffix.upper(): getattr(self, f"{name}_{suffix}", None) for suffix in ("organization", "project")
-        }
+        common = {key: found.pop(key) for key in _OF_EVERY_MARKET}
+        secret_key = found.pop("secret_key", None)
+        given = {key.upper(): value for key, value in found.items() if value is not None}
         return ProviderSettings(
-            urls={key: url for key, url in given.items() if url is not None},
-            secret_key=getattr(self, f"{name}_secret_key", None),
-            names={key: value for key, value in names.items() if value is not None},
-            **values,
+            urls={key: value for key, value in given.items() if key.endswith("_URL")},
+            secret_key=secret_key,
+            own={key: value for key, value in given.items() if not key.endswith("_URL")},
+            **common,
         )
 
     @property
@@ -243,8 +249,8 @@ class ProviderSettings:
     """None: PROVIDER_SYNC_INTERVAL."""
     secret_key: SecretStr | None = None
     """The second half of a credential that signs (P_SECRET_KEY)."""
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Whose account it is, by the suffix of the setting (ORGANIZATION, PROJECT)."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """What only this market needs, by the suffix of the setting (ORGANIZATION, REFUND_RULE)."""
 
 
 def load_settings(env_file: str | Path | None = ".env", **overrides: Any) -> Settings:

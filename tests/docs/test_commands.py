@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from tests.databases import Databases
 from tests.docs.pages import DOCS, ROOT, Block, blocks, read, rows, section
 from tests.e2e.stack import Stack, plain_environment, stack, start
 
@@ -67,16 +68,22 @@ def commands() -> list[Block]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Emulators and Aurora, ready, on free ports."""
+async def installation(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """Emulators and a database, on free ports."""
     folder = tmp_path_factory.mktemp("commands")
-    async with stack(folder, state_speed=SPEED) as made:
-        await made.boot(VASTAI_RATE_LIMIT=RATE)
-        try:
-            yield made
-        finally:
-            assert made.aurora is not None
-            await made.aurora.kill()
+    url = await databases.sqlite_url(folder / "aurora.db")
+    async with stack(folder, state_speed=SPEED, database_url=url, VASTAI_RATE_LIMIT=RATE) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def running(installation: Stack) -> Stack:
+    """With an Aurora that is ready."""
+    if installation.aurora is None or installation.aurora.process.returncode is not None:
+        await installation.boot()
+    return installation
 
 
 async def run(block: Block, running: Stack, folder: Path) -> tuple[int, str, list[Answer]]:
@@ -143,21 +150,20 @@ def test_commands_speak_to_the_ports_that_are_written_down(block: Block) -> None
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_exit_code_after_sigterm_is_the_documented_one(tmp_path: Path) -> None:
-    table = rows(section(read("operations.md"), "## Exit codes"))
-    documented = {int(row[1]) for row in table if row[0] == "aurora serve" and "SIGTERM" in row[2]}
-    async with stack(tmp_path, state_speed=SPEED) as made:
-        aurora = await made.boot()
-
-        code = await aurora.stop()
-
-    assert {code if code >= 0 else 128 - code} == documented
-
-
-@pytest.mark.asyncio(loop_scope="module")
 async def test_a_second_process_on_the_same_file_is_told_so(running: Stack) -> None:
     second = await start("serve", "--env-file", "", env=running.settings)
 
     assert await second.ended() == 1
     assert "aurora.db is in use by pid" in second.text
     assert "several replicas need DATABASE_URL on Postgres" in read("operations.md")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_exit_code_after_sigterm_is_the_documented_one(running: Stack) -> None:
+    table = rows(section(read("operations.md"), "## Exit codes"))
+    documented = {int(row[1]) for row in table if row[0] == "aurora serve" and "SIGTERM" in row[2]}
+    assert running.aurora is not None
+
+    code = await running.aurora.stop()
+
+    assert {code if code >= 0 else 128 - code} == documented

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from aurora.emulators.server import EmulatorOptions, running
 
 ROOT = Path(__file__).resolve().parents[2]
 VASTAI = ROOT / ".venv-vastai" / "bin" / "vastai"
+PYTHON = VASTAI.with_name("python")
+FORKS = ROOT / "tests" / "official" / "vastai_forks.py"
 STATE_SPEED = 500  # boots in some hundredths of a second
 
 
@@ -30,53 +34,114 @@ class Ran:
 
 @dataclass(frozen=True)
 class Cli:
-    """Runs `vastai` with a home of its own; at most two at a time, each takes about a second to start."""
+    """Runs `vastai` with a home of its own: each command in a fork of one process, or in one that is started for it."""
 
     url: str
     home: Path
-    turns: asyncio.Semaphore
+    forks: "Forks"
 
-    async def run(self, *words: str, key: str = "TESTKEY") -> Ran:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        env = {
-            **kept,
-            "HOME": str(self.home),
-            "XDG_CONFIG_HOME": str(self.home / "c"),
-            "XDG_CACHE_HOME": str(self.home / "k"),
-            "XDG_STATE_HOME": str(self.home / "s"),
-            "VAST_URL": f"{self.url}/vastai",
-            "VAST_API_KEY": key,
-            "VASTAI_NO_UPDATE_CHECK": "1",
-            "COLUMNS": "250",
-        }
-        async with self.turns:
-            process = await asyncio.create_subprocess_exec(
-                str(VASTAI),
-                *words,
-                env=env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            out, err = await process.communicate()
-        assert process.returncode == 0, (words, err.decode())
-        assert b"Traceback" not in err, (words, err.decode())
-        return Ran(out.decode(), err.decode())
+    async def run(self, *words: str) -> Ran:
+        code, out, err = await self.forks.run(words)
+        return _ran(words, code, out=out, err=err)
+
+    async def run_alone(self, *words: str, key: str) -> Ran:
+        """As a user does."""
+        process = await asyncio.create_subprocess_exec(
+            str(VASTAI),
+            *words,
+            env=_environment(self.url, self.home, key=key),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return _ran(words, process.returncode, out=out.decode(), err=err.decode())
 
     async def all(self, *commands: tuple[str, ...]) -> list[Ran]:
         ended = await asyncio.gather(*(self.run(*command) for command in commands), return_exceptions=True)
-        for ran in ended:  # raised only now that no process is left running
+        for ran in ended:  # raised only now that no command is left running
             if isinstance(ran, BaseException):
                 raise ran
         return ended
+
+
+class Forks:
+    """The process that forks for each command; at most three run at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process, home: Path) -> None:
+        self._process = process
+        self._home = home
+        self._turns = asyncio.Semaphore(3)
+        self._ends: dict[str, asyncio.Future[int]] = {}
+        self._reader = asyncio.create_task(self._read())
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, url: str, home: Path) -> "AsyncIterator[Forks]":
+        process = await asyncio.create_subprocess_exec(
+            str(PYTHON),
+            str(FORKS),
+            env=_environment(url, home, key="TESTKEY"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        forks = cls(process, home)
+        try:
+            yield forks
+        finally:
+            process.stdin.close()
+            await process.wait()
+            await forks._reader
+
+    async def run(self, words: tuple[str, ...]) -> tuple[int, str, str]:
+        """Code, output and errors."""
+        async with self._turns:
+            out = self._home / f"out{len(self._ends)}"
+            err = out.with_suffix(".err")
+            ended = self._ends[str(out)] = asyncio.get_running_loop().create_future()
+            job = {"words": words, "out": str(out), "err": str(err)}
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            return await ended, out.read_text(), err.read_text()
+
+    async def _read(self) -> None:
+        async for line in self._process.stdout:
+            told = json.loads(line)
+            self._ends[told["out"]].set_result(told["code"])
+        for ended in self._ends.values():
+            if not ended.done():
+                ended.set_exception(ConnectionError("the process that forks has ended"))
+
+
+def _environment(url: str, home: Path, *, key: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "c"),
+        "XDG_CACHE_HOME": str(home / "k"),
+        "XDG_STATE_HOME": str(home / "s"),
+        "VAST_URL": f"{url}/vastai",
+        "VAST_API_KEY": key,
+        "VASTAI_NO_UPDATE_CHECK": "1",
+        "COLUMNS": "250",
+    }
+
+
+def _ran(words: tuple[str, ...], code: int | None, *, out: str, err: str) -> Ran:
+    assert code == 0, (words, err)
+    assert "Traceback" not in err, (words, err)
+    return Ran(out, err)
 
 
 @pytest.fixture
 async def cli(tmp_path):
     if not VASTAI.exists():
         pytest.fail("the official client is not installed: run make setup-official")
-    async with running(EmulatorOptions(state_speed=STATE_SPEED)) as url:
-        cli = Cli(url, tmp_path, asyncio.Semaphore(3))
+    async with (
+        running(EmulatorOptions(providers=("vastai",), state_speed=STATE_SPEED)) as url,
+        Forks.of(url, tmp_path) as forks,
+    ):
+        cli = Cli(url, tmp_path, forks)
         await cli.run("show", "user", "--raw")  # fills the caches of names and role once
         yield cli
 
@@ -217,7 +282,7 @@ async def test_the_official_client_shows_the_errors_of_the_emulator(cli):
         ("create", "instance", "1", "--image", "a:b", "--raw"),
         ("logs", "5"),
     )
-    wrong = await cli.run("show", "instances", "--raw", key="invalid")
+    wrong = await cli.run_alone("show", "instances", "--raw", key="invalid")
 
     assert json.loads(twice.err) == {"error": True, "status_code": 404, "msg": "Instance not found"}
     assert json.loads(small.err)["status_code"] == 400

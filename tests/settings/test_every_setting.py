@@ -41,6 +41,7 @@ EFFECTS = {
     "provider_retry_max_delay": "test_no_repeat_waits_longer_than_the_maximum_delay",
     "provider_retry_jitter": "test_jitter_lengthens_a_delay_by_at_most_so_many_seconds",
     "provider_sync_interval": "test_a_market_without_an_interval_of_its_own_is_read_at_the_common_one",
+    "provider_max_rows": "test_a_market_is_read_up_to_so_many_rows",
     "offer_max_age": "test_offers_older_than_the_maximum_age_are_stale",
     "reconcile_interval": "test_the_reconciler_looks_for_due_work_every_so_many_seconds",
     "sweep_interval": "test_the_sweep_reads_a_markets_list_every_so_many_seconds",
@@ -51,6 +52,9 @@ EFFECTS = {
     "akash_proxy_url": "test_each_of_akashs_addresses_is_checked_and_used",
     "ionet_api_key": "test_ionet_api_key_is_what_io_net_accepts_or_refuses",
     "ionet_base_url": "test_ionet_base_url_is_used_and_corrected",
+    "ionet_refund_rule": "test_the_refund_rule_says_what_an_early_end_at_io_net_costs",
+    "ionet_billing_model": "test_the_billing_model_is_sent_to_io_net_only_where_it_is_set",
+    "salad_price_of": "test_the_price_of_a_class_is_for_all_of_its_gpus_or_for_each",
     "salad_api_key": "test_salad_api_key_is_what_salad_accepts_or_refuses",
     "salad_base_url": "test_salad_base_url_is_used_and_corrected",
     "salad_organization": "test_salad_organization_and_project_say_whose_groups_these_are",
@@ -78,6 +82,7 @@ EFFECTS = {f"{name}_{part}": test for name in PROVIDERS for part, test in OF_EAC
 """Setting -> the test in this folder that changes it."""
 
 
+@pytest.fixture(scope="module")
 def sources() -> dict[str, str]:
     """Every test function of this folder with its source."""
     found = {}
@@ -101,8 +106,8 @@ def test_every_setting_is_listed_with_a_test():
 
 
 @pytest.mark.parametrize("name", sorted(EFFECTS))
-def test_the_test_of_a_setting_exists_and_changes_it(name):
-    source = sources().get(EFFECTS[name])
+def test_the_test_of_a_setting_exists_and_changes_it(name, sources):
+    source = sources.get(EFFECTS[name])
 
     assert source is not None, f"{EFFECTS[name]} is not in {HERE.name}/"
     _, _, part = name.partition("_")

@@ -1,11 +1,15 @@
-"""Keys, addresses and account names of io.net and SaladCloud."""
+"""Keys, addresses, account names and rules of money of io.net and SaladCloud."""
+
+from decimal import Decimal
 
 import pytest
 
-from aurora.domain.errors import CredentialRefused
+from aurora.domain.errors import CredentialRefused, InvalidProviderRequest
 from aurora.domain.health import ProviderStatus
-from aurora.settings import SettingsError
+from aurora.providers.base import Cursor
+from aurora.settings import SettingsError, load_settings
 from tests.settings.room import booted, emulator
+from tests.unit.providers.loopback import make_spec
 
 LIVE = {"aurora_mode": "live", "secret_key": "s", "vastai_enabled": False}
 WHOSE = {"salad_organization": "acme-corp", "salad_project": "default"}
@@ -126,3 +130,48 @@ async def test_salad_organization_and_project_say_whose_groups_these_are(databas
 async def test_salad_without_names_does_not_keep_aurora_from_starting_when_it_is_switched_off(database_url):
     async with booted(database_url, **LIVE, salad_enabled=False, salad_api_key="k") as aurora:
         assert "switched off" in aurora.registry.entry("salad").reason
+
+
+async def test_the_refund_rule_says_what_an_early_end_at_io_net_costs(database_url):
+    """Of an instance that ran for 90 minutes at 2 USD per hour."""
+    for rule, charged in [("first_hour_kept", 3), ("nothing_back", 4)]:
+        async with booted(database_url, ionet_enabled=True, ionet_refund_rule=rule) as aurora:
+            billing = aurora.registry.get("ionet").billing
+            assert billing.cost(Decimal(2), 90 * 60) == charged
+
+
+async def test_the_billing_model_is_sent_to_io_net_only_where_it_is_set(database_url):
+    """The emulated API refuses a field that it does not know, as the real one may."""
+    async with emulator(providers=("ionet",)) as market:
+        for model, refused in [(None, False), ("duration", True)]:
+            chosen = {"emulator_url": market.url, "ionet_enabled": True}
+            async with booted(database_url, **chosen, ionet_billing_model=model) as aurora:
+                creating = aurora.registry.get("ionet").create(make_spec("net-12.3.1", ports=("8080",)))
+                if refused:
+                    with pytest.raises(InvalidProviderRequest, match="billing_model"):
+                        await creating
+                else:
+                    assert (await creating).external_id
+
+
+async def test_the_price_of_a_class_is_for_all_of_its_gpus_or_for_each(database_url):
+    """Of a class of 8 GPUs."""
+    prices = {}
+    async with emulator(providers=("salad",), offers=1000) as market:
+        for of in ("class", "gpu"):
+            chosen = {"emulator_url": market.url, "salad_enabled": True}
+            async with booted(database_url, **chosen, salad_price_of=of) as aurora:
+                salad = aurora.registry.get("salad")
+                key = min(each for each in await salad.catalogue_slices() if " 8x " in each)
+                (offer, *_) = (await salad.offers_page(Cursor(key))).offers
+                quote = await salad.quote(offer.external_id, gpu_count=8, disk_gb=1)
+                assert quote.usd_per_hour == offer.price_per_hour
+                prices[of] = offer.price_per_hour
+    assert prices["gpu"] == 8 * prices["class"]
+
+
+@pytest.mark.parametrize("setting", ["ionet_refund_rule", "ionet_billing_model", "salad_price_of"])
+def test_a_rule_that_nobody_knows_is_refused_in_one_line(setting):
+    with pytest.raises(SettingsError, match=f"{setting.upper()}: Input should be") as caught:
+        load_settings(None, **{setting: "perhaps"})
+    assert "\n" not in str(caught.value)

@@ -285,7 +285,6 @@ class Aurora:
         )
         self.reconciler = Reconciler(
             context,
-            database=self.database,
             report=hook,
             deadline=traced_steps(self.tracer, lambda seconds: deadline(self.clock, seconds)),
             pressed=lambda: self.routing.pressed,

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,14 +14,16 @@ from pydantic import SecretStr
 
 from aurora.bootstrap.policies import guard_policy, limiter_policy
 from aurora.bootstrap.traced_guard import TracedGuard
+from aurora.conformance.watch import Watch
 from aurora.domain import request_id
 from aurora.domain.clock import Clock
-from aurora.domain.errors import AuroraError
+from aurora.domain.errors import AuroraError, NotFound
 from aurora.domain.gpu_table import GpuTable
 from aurora.domain.health import ProviderStatus
 from aurora.domain.region import RegionTable
 from aurora.providers.base import CallGuard, Limits, Provider
 from aurora.providers.brand import Address, Brand, Connection
+from aurora.providers.brands import brand_of
 from aurora.providers.registry import ProviderRegistry, StatusProbe
 from aurora.providers.request import Transport
 from aurora.resilience.events import Hooks
@@ -44,6 +45,8 @@ class MarketParts:
     clock: Clock
     hooks: Hooks
     tracer: Tracer = field(default_factory=NullTracer)
+    watch: Watch | None = None
+    """For an examination: sees what passes, and lets no write pass."""
 
 
 class Markets:
@@ -69,6 +72,13 @@ class Markets:
             market = self._parts.settings.provider(name)
             own = _limits(named[name], limits)
             guard.set_limits(limiter_policy(self._parts.settings, market, own))
+
+    def brand(self, name: str) -> Brand:
+        """As it is with the credentials that are there. Raises NotFound."""
+        found = next((brand for brand in self._brands if brand.name == name), None)
+        if found is None:
+            raise NotFound(f"no provider is called {name!r}")
+        return found
 
     def get(self, name: str) -> Provider:
         """For what runs already: also a market that is switched off. Raises NotFound."""
@@ -106,14 +116,15 @@ class Markets:
             urls={one.setting: self._url(brand, one, market) for one in brand.addresses},
             api_key=key,
             emulated=self._parts.settings.emulated,
-            transport=Transport(attempt_s=market.timeout),
+            transport=self._transport(market),
             request_id=request_id.current,
-            guard=self._traced(guard),
+            guard=self._seen(guard),
             clock=self._parts.clock,
             gpus=self._parts.gpus,
             places=self._parts.regions,
             secret_key=market.secret_key,
-            names=market.names,
+            own=market.own,
+            most_rows=self._parts.settings.provider_max_rows,
         )
         self.guards[name] = guard
         if market.enabled and self._parts.config.of(name).enabled:
@@ -124,9 +135,17 @@ class Markets:
             with suppress(AuroraError):  # what cannot be connected has nothing of ours running
                 self._retired[name] = brand.connect(connection)
 
-    def _traced(self, guard: Guard) -> CallGuard:
-        """As adapters see it; itself where nothing is traced."""
-        tracer = self._parts.tracer
+    def _transport(self, market: ProviderSettings) -> Transport:
+        watch = self._parts.watch
+        if watch is None:
+            return Transport(attempt_s=market.timeout)
+        return Transport(attempt_s=market.timeout, heard=watch.heard)
+
+    def _seen(self, guard: Guard) -> CallGuard:
+        """As adapters see it; itself where nothing is traced or watched."""
+        tracer, watch = self._parts.tracer, self._parts.watch
+        if watch is not None:
+            return watch.guard(guard)
         return TracedGuard(guard, tracer, provider=guard.provider) if tracer.enabled else guard
 
     def _key(self, name: str, market: ProviderSettings) -> SecretStr | None:
@@ -174,8 +193,7 @@ def _dialect(brand: Brand, settings: Settings) -> Brand:
 
 def brands() -> tuple[Brand, ...]:
     """Every market that has settings says in its own folder how it is connected."""
-    found = (import_module(f"aurora.providers.{name}.brand").BRAND for name in PROVIDERS)
-    return tuple(found)
+    return tuple(brand_of(name) for name in PROVIDERS)
 
 
 def _held_key(name: str) -> SecretStr | None:

@@ -53,7 +53,11 @@ def limiter_policy(settings: Settings, market: ProviderSettings, limits: Limits)
 def sync_policies(settings: Settings, names: tuple[str, ...]) -> Mapping[str, SyncPolicy]:
     """How often each market is read."""
     return {
-        name: SyncPolicy(interval_s=sync_interval(settings, name), max_age_s=settings.offer_max_age)
+        name: SyncPolicy(
+            interval_s=sync_interval(settings, name),
+            max_age_s=settings.offer_max_age,
+            most_rows=settings.provider_max_rows,
+        )
         for name in names
     }
 

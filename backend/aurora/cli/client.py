@@ -1,21 +1,28 @@
-"""Aurora over HTTP, with the standard library alone: `aurora offers` must not wait for an HTTP framework."""
+"""Aurora over HTTP, with the standard library alone: `aurora offers` must not wait for an HTTP framework.
 
-import http.client
+Nor must `aurora --help` wait for HTTP: urllib and what it needs are imported where something is sent.
+"""
+
+from __future__ import annotations
+
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from aurora.cli.exits import CliError, ExitCode, Unreachable
 from aurora.cli.problems import problem_error
+
+if TYPE_CHECKING:
+    import http.client
+    import urllib.error
+    import urllib.request
 
 Json = dict[str, Any]
 """An answer's object. Numbers with a fraction are Decimal: money is computed with."""
@@ -50,10 +57,13 @@ class Client:
         """Raises CliError for an address or a key that cannot be used."""
         self.url = _checked_url(url)
         self._key = _checked_key(key)
-        self._opener = opener_for(self.url)
+
+    @cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        return opener_for(self.url)
 
     @classmethod
-    def from_environment(cls) -> "Client":
+    def from_environment(cls) -> Client:
         """AURORA_URL and AURORA_API_KEY."""
         return cls(os.environ.get("AURORA_URL") or DEFAULT_URL, os.environ.get("AURORA_API_KEY") or None)
 
@@ -95,6 +105,8 @@ class Client:
             yield answer
 
     def _request(self, method: str, path: str, query: Mapping[str, Any] | None) -> urllib.request.Request:
+        import urllib.request
+
         given = {name: _worded(value) for name, value in (query or {}).items() if value is not None}
         address = f"{self.url}{quote(path)}" + (f"?{urlencode(given)}" if given else "")
         headers = {"Accept": "application/json", "User-Agent": "aurora-cli"}
@@ -103,6 +115,8 @@ class Client:
         return urllib.request.Request(address, headers=headers, method=method)  # noqa: S310 - checked to be http(s)
 
     def _answer(self, request: urllib.request.Request, timeout_s: float) -> Answer:
+        import http.client
+
         with self._open(request, timeout_s) as answer:
             try:
                 text = answer.read().decode()
@@ -117,6 +131,9 @@ class Client:
 
     @contextmanager
     def _open(self, request: urllib.request.Request, timeout_s: float) -> Iterator[Any]:
+        import http.client
+        import urllib.error
+
         try:
             answer = self._opener.open(request, timeout=timeout_s)
         except urllib.error.HTTPError as exc:
@@ -130,6 +147,8 @@ class Client:
             yield answer
 
     def _refusal(self, answer: urllib.error.HTTPError, path: str) -> CliError:
+        import http.client
+
         if 300 <= answer.code < 400:
             target = answer.headers.get("Location", "elsewhere")
             return Unreachable(f"{self.url} sends us to {target}", then="set AURORA_URL to Aurora itself")
@@ -167,6 +186,8 @@ def opener_for(url: str) -> urllib.request.OpenerDirector:
     """Follows no redirect (urllib would carry the key along), asks no proxy for this machine, and loads no
     certificates where none are needed.
     """
+    import urllib.request
+
     opener = urllib.request.OpenerDirector()
     handlers: list[urllib.request.BaseHandler] = [
         urllib.request.HTTPHandler(),

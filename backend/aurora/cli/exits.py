@@ -28,13 +28,15 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.OK: "done",
     ExitCode.UNEXPECTED: "unexpected: a fault of Aurora or of this command",
     ExitCode.USAGE: "wrong usage: an option, a setting or a field of the request",
-    ExitCode.UNREACHABLE: "Aurora cannot be reached, or cannot serve requests now",
+    ExitCode.UNREACHABLE: (
+        "Aurora, or the market of `aurora conformance`, cannot be reached, or cannot serve requests now"
+    ),
     ExitCode.REFUSED: "refused: no key, a wrong key, or a right is missing",
     ExitCode.NOT_FOUND: "not found",
     ExitCode.NO_CAPACITY: "no offer meets the request",
     ExitCode.FAILED: "the deployment failed",
     ExitCode.CONFLICT: "conflict or limit: budget, idempotency key, state, too many requests",
-    ExitCode.CHECK_FAILED: "a provider or a check of `aurora doctor` failed",
+    ExitCode.CHECK_FAILED: "a provider, a check of `aurora doctor` or a promise of `aurora conformance` failed",
     ExitCode.STILL_GOING: "the wait ended before the outcome; the work goes on",
     ExitCode.INTERRUPTED: "stopped with Ctrl-C; what was started goes on",
 }

@@ -13,7 +13,7 @@ app = typer.Typer(
     name="aurora",
     help="One API over the decentralised GPU markets.\n\n"
     "The commands speak to the Aurora at AURORA_URL (http://127.0.0.1:8080), with AURORA_API_KEY where it asks for "
-    "one; serve, migrate, reseal, emulate, run and doctor work on this machine.",
+    "one; serve, migrate, reseal, emulate, run, doctor and conformance work on this machine.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

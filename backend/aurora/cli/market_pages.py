@@ -40,8 +40,11 @@ def sync_page(found: Json) -> Page:
     for name, each in found["providers"].items():
         if each["error"]:
             page.append(Line(f"{name}: {each['error']}", style="yellow"))
+        if each.get("truncated"):
+            page.append(Line(f"{name}: truncated, it lists more than PROVIDER_MAX_ROWS", style="yellow"))
         page += [
-            Line(f"{name}: {number(n)} x {reason}", style="dim") for reason, n in each["rejected"].items()
+            Line(f"{name}: {number(n)} x {reason}" if n else f"{name}: {reason}", style="dim")
+            for reason, n in each["rejected"].items()
         ]
     return page
 

@@ -31,6 +31,10 @@ class Call:
         return json.loads(self.body) if self.body.strip() else {}
 
 
+_REFUSED = 400
+"""Statuses from here on are no good answers."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer: `body` is JSON data, or text or bytes that go out as they are. A `feed` goes out as it comes instead."""
@@ -50,6 +54,12 @@ class Reply:
 
     def with_body(self, body: Any) -> "Reply":
         return replace(self, body=body)
+
+    def marked(self) -> "Reply":
+        """Every good JSON object says that it is not the real market's."""
+        if isinstance(self.body, dict) and self.status < _REFUSED:
+            return self.with_body({**self.body, "emulated": True})
+        return self
 
 
 Handler = Callable[[Call], Reply]
@@ -113,6 +123,27 @@ class Endpoint:
     required: tuple[str, ...] = ()
     empty: Mapping[str, Any] = field(default_factory=dict)
     socket: Opener | None = None
+
+    @classmethod
+    def at(
+        cls,
+        route: str,
+        operation: str,
+        handler: Handler,
+        *,
+        required: tuple[str, ...] = (),
+        empty: Mapping[str, Any] | None = None,
+    ) -> "Endpoint":
+        """`route` as `GET /path`."""
+        method, path = route.split()
+        return cls(
+            method=method,
+            path=path,
+            operation=operation,
+            handler=handler,
+            required=required,
+            empty=empty or {},
+        )
 
     def operation_of(self, call: Call) -> str:
         return self.classify(call) if self.classify else self.operation

@@ -1,10 +1,13 @@
 """Rate limits as providers keep them: a least interval per endpoint and caller, calls per window, rows per day."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aurora.emulators.clock import Clock
+
+_MINUTE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,24 @@ class WindowGate:
         while accepted and now - accepted[0] >= self._span:
             accepted.popleft()
         return accepted
+
+
+class MinuteGate:
+    """A window of a minute whose number of calls may be changed while it runs; then it begins anew."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._gate: WindowGate | None = None
+        self._calls = 0
+
+    def wait_s(self, caller: str, *, calls: int) -> int:
+        """0: the call is let in. Otherwise it is not, and the whole seconds after which one is."""
+        if self._gate is None or self._calls != calls:
+            self._gate, self._calls = WindowGate(self._clock, calls=calls, seconds=_MINUTE_S), calls
+        if self._gate.admit(caller):
+            return 0
+        wait = (self._gate.opens_at(caller) - self._clock.now()).total_seconds()
+        return max(1, math.ceil(wait))
 
 
 class DailyQuota:

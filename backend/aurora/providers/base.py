@@ -7,6 +7,7 @@ Every method raises only `aurora.domain.errors.ProviderError` subclasses. Every 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, TypeVar, runtime_checkable
 
 from aurora.domain.billing import BillingRule
@@ -15,6 +16,9 @@ from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.operation import Operation
 
 T = TypeVar("T")
+
+MOST_ROWS = 50_000
+"""Rows of one catalogue that are read where nobody says otherwise: several times what any market was seen to list."""
 
 
 class CallGuard(Protocol):
@@ -125,6 +129,17 @@ class HealthReport:
     response_ms: float
     detail: str = ""
     credit_usd: float | None = None
+
+    @classmethod
+    def with_credit(cls, credit: Decimal | None, *, response_ms: float) -> "HealthReport":
+        """A good answer that says what is left to spend in USD; None: it does not say."""
+        detail = "no credit left" if credit is not None and credit <= 0 else ""
+        return cls(
+            ok=True,
+            response_ms=response_ms,
+            detail=detail,
+            credit_usd=None if credit is None else float(credit),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,7 @@ class JsonClient:
         redact = Redactor((*self._secrets, *request.hide))
         with translated(self.provider, redact):
             async with asyncio.timeout(self._transport.attempt_s), self._send(request) as response:
+                self._transport.heard(response.headers)
                 if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
                     raw = await self._beginning(response)
                     raise _meaning(request, self._refusal(response, raw, redact))

@@ -1,11 +1,13 @@
 """What every reader of a catalogue needs: the tables it asks, and what it could not understand."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from aurora.domain.gpu import GpuModel
 from aurora.domain.offer import Offer
 from aurora.providers.base import Rejection
+from aurora.providers.fields import Fields, Odd
 
 
 class GpuNames(Protocol):
@@ -58,3 +60,30 @@ class Rejections:
 
     def all(self) -> tuple[Rejection, ...]:
         return tuple(self._found.values())
+
+
+class RowReader:
+    """Reads one market's rows: the tables that they are read against, and in whose name."""
+
+    def __init__(self, provider: str, *, gpus: GpuNames, places: Places, emulated: bool) -> None:
+        self._provider = provider
+        self._gpus = gpus
+        self._places = places
+        self._emulated = emulated
+
+
+def read_rows(
+    rows: Iterable[object], offer_of: Callable[[Fields], Offer], *, example: Callable[[Fields], str]
+) -> ReadRows:
+    """Every row that can be read, the last of those with one id; the others counted by reason, with an `example`."""
+    offers: dict[str, Offer] = {}
+    rejected = Rejections()
+    for row in rows:
+        fields = Fields(row if isinstance(row, dict) else {})
+        try:
+            offer = offer_of(fields)
+        except Odd as odd:
+            rejected.add(odd.reason, example(fields))
+        else:
+            offers[offer.external_id] = offer
+    return ReadRows(tuple(offers.values()), rejected.all())

@@ -36,6 +36,8 @@ class Transport:
     connect_s: float = 5.0
     connections: int = 10
     user_agent: str = "aurora"
+    heard: Callable[[Mapping[str, str]], None] = field(default=lambda _: None, compare=False)
+    """Told the headers of every answer."""
 
 
 @dataclass(frozen=True, slots=True)

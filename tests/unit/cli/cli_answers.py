@@ -327,6 +327,7 @@ def sync_report(**changes: Any) -> Json:
         "changed": 88,
         "gone": 9,
         "rejected": {"no price": 2},
+        "truncated": False,
         "completeness": 0.97,
         "unknown_gpus": 3,
         "seconds": 4.81,

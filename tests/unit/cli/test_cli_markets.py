@@ -99,6 +99,20 @@ def test_a_sync_that_fails_somewhere_has_its_own_code(aurora, standin):
     assert "vastai: 2 x no price" in done.out
 
 
+def test_a_market_that_lists_more_than_is_read_is_said_to_be_truncated(aurora, standin):
+    cut = sync_report(outcome="partial", truncated=True, rejected={"beyond the row cap": 0})
+    standin.on(
+        "POST /api/v1/providers/sync",
+        {"providers": {"vastai": sync_report(), "akash": cut}, "emulated": True},
+    )
+
+    done = aurora("sync")
+
+    assert "akash: truncated, it lists more than PROVIDER_MAX_ROWS" in done.out
+    assert "akash: beyond the row cap" in done.out
+    assert "vastai: truncated" not in done.out
+
+
 def test_breakers_are_shown_by_class_and_an_open_one_says_how_to_close_it(aurora, standin):
     standin.on(f"GET {HEALTH}/circuit-breakers", {"vastai": breaker("OPEN")})
 

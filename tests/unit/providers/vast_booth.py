@@ -1,4 +1,4 @@
-"""Vast.ai's API as far as the contract suite needs it: recorded rows, and replies in the documented shapes."""
+"""Vast.ai's API as far as the conformance kit needs it: recorded rows, and replies in the documented shapes."""
 
 import json
 from typing import Any

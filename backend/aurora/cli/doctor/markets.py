@@ -121,7 +121,7 @@ class _Desk:
         name = brand.name
         variable = f"{name.upper()}_API_KEY"
         what = f"{name} key"
-        hand = by_hand.key(name, url, variable)
+        hand = by_hand.key(brand.by_hand, url, variable)
         if not result.ok:
             return [
                 fail(

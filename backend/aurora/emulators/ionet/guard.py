@@ -1,16 +1,14 @@
 """The door of the API: who may come in, and how often (contract, sections 1 and 5)."""
 
-import math
 from dataclasses import dataclass, field
 
 from aurora.emulators.exchange import Call, Handler, Reply
 from aurora.emulators.ionet.estate import Estate
 from aurora.emulators.ionet.replies import Refused
 from aurora.emulators.marketplace import World
-from aurora.emulators.pace import WindowGate
+from aurora.emulators.pace import MinuteGate
 
 _REFUSED_KEY = "invalid"
-_WINDOW_S = 60.0
 
 
 @dataclass
@@ -19,8 +17,10 @@ class Guard:
 
     world: World
     estate: Estate
-    _gate: WindowGate | None = field(default=None, init=False)
-    _gate_calls: int = field(default=0, init=False)
+    _gate: MinuteGate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gate = MinuteGate(self.world.clock)
 
     def public(self, handler: Handler) -> Handler:
         """With or without a key."""
@@ -28,7 +28,7 @@ class Guard:
         def guarded(call: Call) -> Reply:
             try:
                 self.estate.advance(call.now)
-                return marked(handler(call))
+                return handler(call).marked()
             except Refused as refusal:
                 return refusal.reply
 
@@ -43,26 +43,16 @@ class Guard:
                 raise Refused(401, "Unauthorized")
             if key == _REFUSED_KEY:
                 raise Refused(self.estate.knobs.bad_key_status, "Invalid API key")
-            self._pace(call, key)
+            self._pace(key)
             return handler(call)
 
         return self.public(checked)
 
-    def _pace(self, call: Call, key: str) -> None:
+    def _pace(self, key: str) -> None:
         calls = int(self.estate.knobs.requests_per_minute)
         if not self.world.options.realistic or calls < 1:
             return
-        if self._gate is None or self._gate_calls != calls:
-            self._gate = WindowGate(self.world.clock, calls=calls, seconds=_WINDOW_S)
-            self._gate_calls = calls
-        if not self._gate.admit(key):
-            wait = math.ceil((self._gate.opens_at(key) - call.now).total_seconds())
-            headers = {"Retry-After": str(max(1, wait))} if self.estate.knobs.retry_after else {}
+        wait = self._gate.wait_s(key, calls=calls)
+        if wait:
+            headers = {"Retry-After": str(wait)} if self.estate.knobs.retry_after else {}
             raise Refused(429, "Too Many Requests", headers)
-
-
-def marked(reply: Reply) -> Reply:
-    """Say in every JSON object that it is not the real market's."""
-    if isinstance(reply.body, dict) and reply.status < 400:
-        return reply.with_body({**reply.body, "emulated": True})
-    return reply

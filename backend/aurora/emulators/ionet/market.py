@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from aurora.emulators.exchange import Call, Endpoint, Handler, Reply
+from aurora.emulators.exchange import Call, Endpoint, Reply
 from aurora.emulators.faults import BadFault
 from aurora.emulators.ionet.deployment import Deployment, Phase, Turn
 from aurora.emulators.ionet.desk import Desk
@@ -78,24 +78,24 @@ class IonetMarket:
     def _buying(self) -> Sequence[Endpoint]:
         shop, member = self._shop, self._guard.member
         return [
-            _route(
+            Endpoint.at(
                 f"GET {_CAAS}/hardware/max-gpus-per-container",
                 "offers",
                 member(shop.hardware),
                 required=("data",),
                 empty={"data": []},
             ),
-            _route(
+            Endpoint.at(
                 f"GET {_CAAS}/available-replicas",
                 "offers",
                 member(shop.replicas),
                 required=("data",),
                 empty={"data": []},
             ),
-            _route(f"GET {_CAAS}/price", "quote", member(shop.price), required=("data",)),
-            _route(f"POST {_CAAS}/deploy", "create", member(shop.deploy), required=("deployment_id",)),
+            Endpoint.at(f"GET {_CAAS}/price", "quote", member(shop.price), required=("data",)),
+            Endpoint.at(f"POST {_CAAS}/deploy", "create", member(shop.deploy), required=("deployment_id",)),
             *(
-                _route(f"GET {base}/check_cluster_name_availability", "name", member(shop.name_is_free))
+                Endpoint.at(f"GET {base}/check_cluster_name_availability", "name", member(shop.name_is_free))
                 for base in _CLUSTERS
             ),
         ]
@@ -113,26 +113,28 @@ class IonetMarket:
                 required=data,
                 empty=_NO_ROWS,
             ),
-            _route(f"GET {_DEPLOYMENT}", "status", member(desk.show), required=data),
-            _route(
+            Endpoint.at(f"GET {_DEPLOYMENT}", "status", member(desk.show), required=data),
+            Endpoint.at(
                 f"GET {_DEPLOYMENT}/containers",
                 "status",
                 member(desk.containers),
                 required=data,
                 empty=no_workers,
             ),
-            _route(
+            Endpoint.at(
                 f"GET {_DEPLOYMENT}/container/{_CONTAINER}", "status", member(desk.container), required=data
             ),
-            _route(
+            Endpoint.at(
                 f"GET {_DEPLOYMENT}/containers-jobs/{_CONTAINER}", "status", member(desk.jobs), required=data
             ),
-            _route(f"GET {_DEPLOYMENT}/log/{_CONTAINER}", "logs", member(self._logs.stream)),
-            _route(f"DELETE {_DEPLOYMENT}", "terminate", member(desk.destroy), required=("deployment_id",)),
-            _route(f"PATCH {_DEPLOYMENT}", "update", member(desk.patch), required=("deployment_id",)),
-            _route(f"POST {_DEPLOYMENT}/extend", "extend", member(desk.extend), required=data),
+            Endpoint.at(f"GET {_DEPLOYMENT}/log/{_CONTAINER}", "logs", member(self._logs.stream)),
+            Endpoint.at(
+                f"DELETE {_DEPLOYMENT}", "terminate", member(desk.destroy), required=("deployment_id",)
+            ),
+            Endpoint.at(f"PATCH {_DEPLOYMENT}", "update", member(desk.patch), required=("deployment_id",)),
+            Endpoint.at(f"POST {_DEPLOYMENT}/extend", "extend", member(desk.extend), required=data),
             *(
-                _route(f"PUT {base}/{{id:[^/]+}}/update-name", "update", member(desk.rename))
+                Endpoint.at(f"PUT {base}/{{id:[^/]+}}/update-name", "update", member(desk.rename))
                 for base in _CLUSTERS
             ),
         ]
@@ -142,7 +144,7 @@ class IonetMarket:
         shop, public = self._shop, self._guard.public
         empty: Mapping[str, Any] = {"data": {"hardware": []}}
         return [
-            _route(
+            Endpoint.at(
                 f"GET {_CONSOLE}/{kind}/hardware", "offers", public(handler), required=("data",), empty=empty
             )
             for kind, handler in (("caas", shop.caas_catalogue), ("vmaas", shop.vmaas_catalogue))
@@ -172,25 +174,6 @@ class IonetMarket:
             raise KeyError(name)
         change = self._estate.sold_out.add if sold_out else self._estate.sold_out.discard
         change(identity)
-
-
-def _route(
-    at: str,
-    operation: str,
-    handler: Handler,
-    *,
-    required: tuple[str, ...] = (),
-    empty: Mapping[str, Any] | None = None,
-) -> Endpoint:
-    method, path = at.split()
-    return Endpoint(
-        method=method,
-        path=path,
-        operation=operation,
-        handler=handler,
-        required=required,
-        empty=empty or {},
-    )
 
 
 def _ledger_row(one: Deployment, now: datetime) -> LedgerRow:

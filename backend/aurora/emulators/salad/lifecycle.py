@@ -18,7 +18,7 @@ _RESTARTING_S = (2.0, 5.0)
 _STOPPING_S = (4.0, 80.0)
 _VANISHING_S = 2.0
 _SHORTEST_RUN_S = 1.0
-# Chance per hour that a node goes away, by the hours it has been up (shared data: Salad's test of 2025).
+# Chance per hour that a node goes away, by the hours it has been up (Salad's own test of 2025, see seed/ATTRIBUTION.md).
 _HAZARDS = ((4, 0.023), (24, 0.014), (48, 0.011), (96, 0.009), (math.inf, 0.004))
 # Chance per hour that somebody of a higher priority takes the node; ours.
 _DISPLACING = {Priority.HIGH: 0.0, Priority.MEDIUM: 0.005, Priority.LOW: 0.02, Priority.BATCH: 0.06}

@@ -78,31 +78,31 @@ class SaladMarket:
         shop, member = self._shop, self._guard.member
         items: Mapping[str, Any] = {"items": []}
         return [
-            _route(
+            Endpoint.at(
                 f"GET {_ORGANIZATION}/gpu-classes",
                 "offers",
                 member(shop.classes),
                 required=("items",),
                 empty=items,
             ),
-            _route(
+            Endpoint.at(
                 f"POST {_ORGANIZATION}/availability/sce-gpu-availability",
                 "quote",
                 member(shop.availability),
                 required=("available_gpu_batch",),
             ),
-            _route(
+            Endpoint.at(
                 f"POST {_ORGANIZATION}/availability/sce-cpu-availability",
                 "quote",
                 member(shop.cpu_availability),
             ),
-            _route(
+            Endpoint.at(
                 f"GET {_ORGANIZATION}/quotas",
                 "health",
                 member(shop.quotas),
                 required=("container_groups_quotas",),
             ),
-            _route(
+            Endpoint.at(
                 f"POST {_ORGANIZATION}/log-entries",
                 "logs",
                 member(self._logs.query),
@@ -115,14 +115,14 @@ class SaladMarket:
         desk, member = self._desk, self._guard.member
         items: Mapping[str, Any] = {"items": []}
         return [
-            _route(f"GET {_GROUPS}", "list", member(desk.page), required=("items",), empty=items),
-            _route(f"POST {_GROUPS}", "create", member(desk.create), required=_GROUP_KEYS),
-            _route(f"GET {_GROUP}", "status", member(desk.show), required=("current_state",)),
-            _route(f"PATCH {_GROUP}", "update", member(desk.patch), required=_GROUP_KEYS),
-            _route(f"DELETE {_GROUP}", "terminate", member(desk.delete)),
-            _route(f"POST {_GROUP}/start", "start", member(desk.start)),
-            _route(f"POST {_GROUP}/stop", "stop", member(desk.stop)),
-            _route(
+            Endpoint.at(f"GET {_GROUPS}", "list", member(desk.page), required=("items",), empty=items),
+            Endpoint.at(f"POST {_GROUPS}", "create", member(desk.create), required=_GROUP_KEYS),
+            Endpoint.at(f"GET {_GROUP}", "status", member(desk.show), required=("current_state",)),
+            Endpoint.at(f"PATCH {_GROUP}", "update", member(desk.patch), required=_GROUP_KEYS),
+            Endpoint.at(f"DELETE {_GROUP}", "terminate", member(desk.delete)),
+            Endpoint.at(f"POST {_GROUP}/start", "start", member(desk.start)),
+            Endpoint.at(f"POST {_GROUP}/stop", "stop", member(desk.stop)),
+            Endpoint.at(
                 f"GET {_GROUP}/system-logs", "status", member(desk.events), required=("items",), empty=items
             ),
         ]
@@ -135,16 +135,19 @@ class SaladMarket:
             "restart": replicas.restart(),
         }
         return [
-            _route(
+            Endpoint.at(
                 f"GET {_GROUP}/instances",
                 "status",
                 member(replicas.page),
                 required=("instances",),
                 empty={"instances": []},
             ),
-            _route(f"GET {_INSTANCE}", "status", member(replicas.show), required=("state",)),
-            _route(f"PATCH {_INSTANCE}", "update", member(replicas.patch)),
-            *(_route(f"POST {_INSTANCE}/{name}", name, member(action)) for name, action in actions.items()),
+            Endpoint.at(f"GET {_INSTANCE}", "status", member(replicas.show), required=("state",)),
+            Endpoint.at(f"PATCH {_INSTANCE}", "update", member(replicas.patch)),
+            *(
+                Endpoint.at(f"POST {_INSTANCE}/{name}", name, member(action))
+                for name, action in actions.items()
+            ),
         ]
 
     def _group(self, name: str) -> Group:
@@ -189,25 +192,6 @@ class SaladMarket:
             pool.empty()
         else:
             pool.refill(_REFILL)
-
-
-def _route(
-    at: str,
-    operation: str,
-    handler: Handler,
-    *,
-    required: tuple[str, ...] = (),
-    empty: Mapping[str, Any] | None = None,
-) -> Endpoint:
-    method, path = at.split()
-    return Endpoint(
-        method=method,
-        path=path,
-        operation=operation,
-        handler=handler,
-        required=required,
-        empty=empty or {},
-    )
 
 
 def _ledger_row(group: Group, now: datetime) -> LedgerRow:

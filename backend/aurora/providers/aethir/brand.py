@@ -11,6 +11,7 @@ NO_API = "Aethir has no public GPU rental API: set AETHIR_BASE_URL to a gateway 
 BRAND = gateway_brand(
     "aethir",
     without_address=NO_API,
+    initial_reputation=90.0,  # a guess inside the 82 to 96 that the emulators' providers are given
     elsewhere={
         "api.aethir.com",  # in demos and an npm package whose answers are made up
         "mesh-api.aethir.com",

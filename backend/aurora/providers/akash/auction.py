@@ -21,7 +21,7 @@ from aurora.providers.akash.offer_id import OfferId
 from aurora.providers.akash.own import OwnDeployments
 from aurora.providers.akash.parts import Parts
 from aurora.providers.akash.pricing import first_deposit
-from aurora.providers.akash.sdl import Order, order_for
+from aurora.providers.akash.sdl import Terms, order_for, terms_for
 
 FIRST_RUNWAY_S = 3600.0
 """Time at the ceiling that the first deposit lasts. It is given back at close, and topped up before it ends."""
@@ -51,8 +51,8 @@ class Auction:
 
     async def advance(self, dseq: str, spec: LaunchSpec) -> Instance:
         """Our next move. See `SupportsSteps.advance`."""
-        order, wanted = (
-            order_for(self._parts.name, spec),
+        terms, wanted = (
+            terms_for(self._parts.name, spec),
             OfferId.parse(self._parts.name, spec.offer_external_id),
         )
         known = self._parts.known(dseq)
@@ -69,11 +69,11 @@ class Auction:
         if seen.state is not InstanceState.PREPARING:
             return seen
         if found.open_leases:
-            return await self._deliver(found, known, found.open_leases[0], order)
-        return await self._take_a_bid(found, known, spec, order=order, wanted=wanted)
+            return await self._deliver(found, known, found.open_leases[0], terms)
+        return await self._take_a_bid(found, known, spec, terms=terms, wanted=wanted)
 
     async def _take_a_bid(
-        self, found: Deployment, known: Known, spec: LaunchSpec, *, order: Order, wanted: OfferId
+        self, found: Deployment, known: Known, spec: LaunchSpec, *, terms: Terms, wanted: OfferId
     ) -> Instance:
         rows = await self._parts.call(
             Operation.STATUS, lambda: self._parts.client.bids(found.dseq), endpoint=BIDS
@@ -86,35 +86,35 @@ class Auction:
             age_s=self._age_s(found, known),
         )
         if choice.bid is not None:
-            return await self._accept(found, known, choice.bid, order)
+            return await self._accept(found, known, choice.bid, terms)
         if choice.hopeless:
             raise NoCapacity(self._parts.name, choice.reason)
         return await self._waiting(found, choice.reason)
 
-    async def _accept(self, found: Deployment, known: Known, bid: Bid, order: Order) -> Instance:
+    async def _accept(self, found: Deployment, known: Known, bid: Bid, terms: Terms) -> Instance:
         """A bid that is not to be had any more is left out from now on; the next look may find a lease or others."""
         try:
-            seen = await self._send(found, bid.key, order)
+            seen = await self._send(found, bid.key, terms)
         except BidRefused as refused:
             known.refused.add(bid.provider)
             return await self._waiting(found, f"the bid of {bid.provider} is gone: {refused.detail}")
         return replace(seen, quoted_usd_per_hour=seen.quoted_usd_per_hour or bid.usd_per_hour)
 
-    async def _deliver(self, found: Deployment, known: Known, lease: Lease, order: Order) -> Instance:
+    async def _deliver(self, found: Deployment, known: Known, lease: Lease, terms: Terms) -> Instance:
         """The lease is there, and its provider may not have the manifest: send it (again)."""
         key = {"dseq": lease.dseq, "gseq": lease.gseq, "oseq": lease.oseq, "provider": lease.provider}
         try:
-            return await self._send(found, key, order)
+            return await self._send(found, key, terms)
         except BidRefused as refused:
             known.refused.add(lease.provider)
             return await self._waiting(found, refused.detail)
 
-    async def _send(self, found: Deployment, key: dict[str, object], order: Order) -> Instance:
+    async def _send(self, found: Deployment, key: dict[str, object], terms: Terms) -> Instance:
         """Lease and manifest. A manifest that is not the one on the chain would be refused: era B has its own copy."""
-        manifest = order.manifest if found.hash in {None, order.hash} else None
+        manifest = terms.manifest if found.hash in {None, terms.hash} else None
         told = await self._parts.call(
             Operation.CREATE,
-            lambda: self._parts.client.lease(key, manifest=manifest, hide=(*order.secrets, order.manifest)),
+            lambda: self._parts.client.lease(key, manifest=manifest, hide=(*terms.secrets, terms.manifest)),
             endpoint=LEASE,
         )
         known = self._parts.known(found.dseq)

@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from aurora.domain.errors import InstanceNotFound, MalformedAnswer
+from aurora.domain.errors import InstanceNotFound
 from aurora.domain.operation import Operation
 from aurora.providers.akash.errors import explain
 from aurora.providers.akash.limits import DEPOSIT
+from aurora.providers.endpoints import Endpoints
 from aurora.providers.fields import Fields, integer, text
 from aurora.providers.http import JsonClient
 from aurora.providers.request import CATALOGUE_CAP, Request
@@ -37,15 +38,8 @@ class CreateAnswer:
     accepted: bool
 
 
-class ConsoleClient:
+class ConsoleClient(Endpoints[JsonClient]):
     """Requests and the shape of their answers. Raises only ProviderError."""
-
-    def __init__(self, http: JsonClient) -> None:
-        self._http = http
-        self._provider = http.provider
-
-    def __repr__(self) -> str:
-        return f"ConsoleClient({self._http!r})"
 
     # Market, without a key
 
@@ -54,7 +48,7 @@ class ConsoleClient:
         request = Request("GET", "/v1/gpu-prices", query={"debug": "true"}, cap=CATALOGUE_CAP, anonymous=True)
         answer = await self._call(operation, request)
         if not isinstance(answer, dict) or not isinstance(answer.get("models"), list):
-            raise self._malformed("the price answer has no list of models")
+            raise self.malformed("the price answer has no list of models")
         return answer
 
     async def providers(self, operation: Operation) -> Sequence[object]:
@@ -62,7 +56,7 @@ class ConsoleClient:
         request = Request("GET", "/v1/providers", cap=CATALOGUE_CAP, anonymous=True)
         answer = await self._call(operation, request)
         if not isinstance(answer, list):
-            raise self._malformed("the providers are not a list")
+            raise self.malformed("the providers are not a list")
         return answer
 
     async def provider(self, owner: str) -> object:
@@ -93,7 +87,7 @@ class ConsoleClient:
         answer = await self._data(Operation.CREATE, request)
         dseq = answer.text("dseq", limit=20)
         if dseq is None or not dseq.isdecimal():
-            raise self._malformed("the create was accepted without naming a deployment")
+            raise self.malformed("the create was accepted without naming a deployment")
         signed = answer.object("signTx")
         accepted = signed.integer("code") == 0 and signed.text("transactionHash") is not None
         return CreateAnswer(dseq, accepted)
@@ -110,7 +104,7 @@ class ConsoleClient:
         )
         rows, pagination = answer.raw("deployments"), answer.object("pagination")
         if not isinstance(rows, list):
-            raise self._malformed("the list answer has no list of deployments")
+            raise self.malformed("the list answer has no list of deployments")
         return DeploymentsPage(tuple(rows), pagination.flag("hasMore"), pagination.integer("total"))
 
     async def bids(self, dseq: str) -> Sequence[object]:
@@ -119,7 +113,7 @@ class ConsoleClient:
         answer = await self._object(Operation.STATUS, request)
         rows = answer.raw("data")
         if not isinstance(rows, list):
-            raise self._malformed("the bids are not a list")
+            raise self.malformed("the bids are not a list")
         return rows
 
     async def lease(
@@ -152,7 +146,7 @@ class ConsoleClient:
         answer = await self._data(Operation.LOGS, Request("POST", "/v1/create-jwt-token", body=body))
         found = text(answer.raw("token"), limit=16_384)
         if found is None:
-            raise self._malformed("the answer has no token")
+            raise self.malformed("the answer has no token")
         return found
 
     async def me(self) -> None:
@@ -163,27 +157,20 @@ class ConsoleClient:
         """`GET /v1/balances`: the account's own."""
         return await self._data(Operation.HEALTH, Request("GET", "/v1/balances"))
 
-    async def aclose(self) -> None:
-        """Close the session."""
-        await self._http.aclose()
-
     async def _call(self, operation: Operation, request: Request, *, endpoint: str | None = None) -> object:
         return await self._http.call(replace(request, explain=explain(operation, endpoint=endpoint)))
 
     async def _object(self, operation: Operation, request: Request) -> Fields:
         answer = await self._call(operation, request)
         if not isinstance(answer, dict):
-            raise self._malformed("the answer is not an object")
+            raise self.malformed("the answer is not an object")
         return Fields(answer)
 
     async def _data(self, operation: Operation, request: Request) -> Fields:
         answer = await self._object(operation, request)
         if not isinstance(answer.raw("data"), dict):
-            raise self._malformed("the answer has no data")
+            raise self.malformed("the answer has no data")
         return answer.object("data")
-
-    def _malformed(self, detail: str) -> MalformedAnswer:
-        return MalformedAnswer(self._provider, detail)
 
 
 def credit_usd(balances: Fields) -> Decimal | None:

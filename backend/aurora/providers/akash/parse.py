@@ -14,7 +14,7 @@ from aurora.providers.akash.offer_id import VENDOR, OfferId, is_owner
 from aurora.providers.akash.prices import Cards, PriceBook, gpus_of, objects, whole
 from aurora.providers.akash.pricing import disk_usd_gb_hour, shape_for
 from aurora.providers.fields import Fields, Odd
-from aurora.providers.reading import GpuNames, PlaceLike, Places, ReadRows, Rejections
+from aurora.providers.reading import PlaceLike, ReadRows, Rejections, RowReader
 
 _REGION_KEYS = ("location-region", "region")
 _GB = 10**9
@@ -40,14 +40,8 @@ class ProviderRow:
     longitude: float | None = None
 
 
-class OfferReader:
+class OfferReader(RowReader):
     """Providers and prices into offers of one market."""
-
-    def __init__(self, provider: str, *, gpus: GpuNames, places: Places, emulated: bool) -> None:
-        self._provider = provider
-        self._gpus = gpus
-        self._places = places
-        self._emulated = emulated
 
     def offers(
         self, rows: Sequence[object], book: PriceBook, *, slice_key: str, seen_at: datetime

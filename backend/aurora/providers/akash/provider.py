@@ -6,15 +6,16 @@ Without a key offers can be read and nothing else.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from pydantic import SecretStr
 
-from aurora.domain.billing import BillingRule
 from aurora.domain.clock import Clock
 from aurora.domain.errors import InvalidProviderRequest, NotSupported, ProviderError
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
 from aurora.domain.offer import PriceKind
 from aurora.domain.operation import Operation
+from aurora.providers.account import client_of
 from aurora.providers.adapter import READ_ONLY
 from aurora.providers.akash.auction import Auction
 from aurora.providers.akash.base_url import BASE_URL, PROXY_URL
@@ -31,7 +32,8 @@ from aurora.providers.akash.parts import Parts
 from aurora.providers.akash.pricing import BILLING, deposit_for
 from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport, OffersPage
 from aurora.providers.http import JsonClient
-from aurora.providers.metrics import DirectGuard, MeteredGuard, ProviderMetrics
+from aurora.providers.identity import MarketIdentity
+from aurora.providers.metrics import DirectGuard, MeteredGuard
 from aurora.providers.reading import GpuNames, Places
 from aurora.providers.request import Credential, Transport
 
@@ -68,14 +70,19 @@ class AkashAccount:
     log_silence_s: float = SILENCE_S
 
 
-class AkashProvider:
+class AkashProvider(MarketIdentity):
     """One Console account. Every request to the Console passes the guard once."""
 
     def __init__(
         self, parts: Parts, *, metered: MeteredGuard, market: AkashMarket, logs: AkashLogs, deploys: bool
     ) -> None:
+        super().__init__(
+            parts.name,
+            capabilities=CAPABILITIES if deploys else WITHOUT_KEY,
+            billing=BILLING,
+            guard=metered,
+        )
         self._parts = parts
-        self._metered = metered
         self._market = market
         self._logs = logs
         self._deploys = deploys
@@ -99,14 +106,7 @@ class AkashProvider:
         """
 
         def server(url: str, *credentials: Credential) -> JsonClient:
-            return JsonClient(
-                account.name,
-                url,
-                clock=clock,
-                credentials=credentials,
-                transport=account.transport,
-                request_id=account.request_id,
-            )
+            return client_of(account, JsonClient, *credentials, clock=clock, url=url)
 
         key = () if account.api_key is None else (Credential("x-api-key", account.api_key),)
         lcd = None
@@ -128,22 +128,6 @@ class AkashProvider:
 
     def __repr__(self) -> str:
         return f"AkashProvider({self._parts.client!r})"
-
-    @property
-    def name(self) -> str:
-        return self._parts.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES if self._deploys else WITHOUT_KEY
-
-    @property
-    def billing(self) -> BillingRule:
-        return BILLING
-
-    def get_metrics(self) -> ProviderMetrics:
-        """Outcomes of this account's calls."""
-        return self._metered.metrics
 
     # Catalogue
 
@@ -223,16 +207,14 @@ class AkashProvider:
         await self._parts.call(Operation.HEALTH, client.me if self._deploys else client.readiness)
         elapsed_ms = (self._parts.clock.monotonic() - started) * 1000
         credit = await self._credit() if self._deploys else None
-        detail = "no credit left" if credit is not None and credit <= 0 else ""
-        return HealthReport(ok=True, response_ms=elapsed_ms, detail=detail, credit_usd=credit)
+        return HealthReport.with_credit(credit, response_ms=elapsed_ms)
 
-    async def _credit(self) -> float | None:
+    async def _credit(self) -> Decimal | None:
         """Worth knowing, no reason to be unwell when it cannot be read."""
         try:
-            found = credit_usd(await self._parts.call(Operation.HEALTH, self._parts.client.balances))
+            return credit_usd(await self._parts.call(Operation.HEALTH, self._parts.client.balances))
         except ProviderError:
             return None
-        return None if found is None else float(found)
 
     async def aclose(self) -> None:
         """Close the sessions."""

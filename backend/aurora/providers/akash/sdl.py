@@ -56,16 +56,15 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Quoted.add_representer(str, _represent_text)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is sent for one instance. `secrets` are values that no error may quote."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Terms:
+    """What a provider is sent for one instance. `secrets` are values that no error may quote."""
 
-    sdl: str
     manifest: str
     secrets: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Order({self.hash})"
+        return f"{type(self).__name__}({self.hash})"
 
     @property
     def hash(self) -> str:
@@ -73,17 +72,33 @@ class Order:
         return manifest_hash(self.manifest)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Order(Terms):
+    """What the Console is sent for the same."""
+
+    sdl: str
+
+
 def order_for(provider: str, spec: LaunchSpec) -> Order:
     """Raises InvalidProviderRequest, naming the field and never its value."""
+    document = _checked(provider, spec)
+    text = yaml.dump(document, Dumper=_Quoted, sort_keys=False, width=math.inf)
+    if len(text.encode()) > LONGEST_SDL:
+        raise InvalidProviderRequest(provider, f"env and command: more than {LONGEST_SDL} bytes in all")
+    return Order(sdl=text, manifest=manifest_json(document), secrets=_secrets(spec))
+
+
+def terms_for(provider: str, spec: LaunchSpec) -> Terms:
+    """The order's without its SDL, whose rendering costs thirty times as much. Raises InvalidProviderRequest."""
+    return Terms(manifest=manifest_json(_checked(provider, spec)), secrets=_secrets(spec))
+
+
+def _checked(provider: str, spec: LaunchSpec) -> dict[str, Any]:
     wanted = OfferId.parse(provider, spec.offer_external_id)
     problem = _problem(spec)
     if problem is not None:
         raise InvalidProviderRequest(provider, problem)
-    document = _document(provider, spec, wanted)
-    text = yaml.dump(document, Dumper=_Quoted, sort_keys=False, width=math.inf)
-    if len(text.encode()) > LONGEST_SDL:
-        raise InvalidProviderRequest(provider, f"env and command: more than {LONGEST_SDL} bytes in all")
-    return Order(text, manifest_json(document), _secrets(spec))
+    return _document(provider, spec, wanted)
 
 
 def _document(provider: str, spec: LaunchSpec, wanted: OfferId) -> dict[str, Any]:

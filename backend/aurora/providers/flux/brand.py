@@ -11,6 +11,7 @@ NO_API = "FluxEdge has no public GPU rental API: set FLUX_BASE_URL to a gateway 
 BRAND = gateway_brand(
     "flux",
     without_address=NO_API,
+    initial_reputation=82.0,  # a guess inside the 82 to 96 that the emulators' providers are given
     elsewhere={
         "api.runonflux.io",  # FluxCloud: CPU, RAM and disk only
         "api.runonflux.com",

@@ -4,8 +4,6 @@ from collections.abc import Collection
 from functools import partial
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from aurora.providers.address import checked_address
 from aurora.providers.base import Limits, Provider
 from aurora.providers.brand import Address, Brand, Connection
@@ -15,7 +13,12 @@ EXAMPLE = "https://gateway.example/v1"
 
 
 def gateway_brand(
-    name: str, *, without_address: str, elsewhere: Collection[str] = (), signed: Brand | None = None
+    name: str,
+    *,
+    without_address: str,
+    initial_reputation: float,
+    elsewhere: Collection[str] = (),
+    signed: Brand | None = None,
 ) -> Brand:
     """`without_address`: why it is off until its base URL is set. `elsewhere`: hosts that are known to be no gateway."""
     normalise = partial(normalise_base_url, name, frozenset(elsewhere))
@@ -26,6 +29,7 @@ def gateway_brand(
         real=Limits(),  # 100 a minute and key unless agreed otherwise: that is what P_RATE_LIMIT says
         without_address=without_address,
         signed=signed,
+        initial_reputation=initial_reputation,
     )
 
 
@@ -33,19 +37,11 @@ def connect(name: str, connection: Connection) -> Provider:
     """One account. The key is there: without one the market is not registered."""
     account = GatewayAccount(
         name=name,
-        api_key=connection.api_key or SecretStr(""),
-        base_url=connection.urls["BASE_URL"],
-        emulated=connection.emulated,
-        transport=connection.transport,
-        request_id=connection.request_id,
+        api_key=connection.key,
+        **connection.reach,
+        most_rows=connection.most_rows,
     )
-    return GatewayProvider.connect(
-        account,
-        guard=connection.guard,
-        clock=connection.clock,
-        gpus=connection.gpus,
-        places=connection.places,
-    )
+    return GatewayProvider.connect(account, **connection.surroundings)
 
 
 def normalise_base_url(name: str, elsewhere: Collection[str], text: str) -> str:

@@ -10,7 +10,8 @@ from aurora.domain.instance import Quote
 from aurora.domain.money import usd
 from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.operation import Operation
-from aurora.providers.base import CallGuard, Cursor, OffersPage, Rejection
+from aurora.domain.records import BEYOND_CAP
+from aurora.providers.base import MOST_ROWS, CallGuard, Cursor, OffersPage, Rejection
 from aurora.providers.fields import Fields, Odd, integer
 from aurora.providers.gateway.client import GatewayClient, Page
 from aurora.providers.gateway.errors import StalePosition
@@ -18,8 +19,6 @@ from aurora.providers.gateway.offers import HIGHEST_USD_PER_HOUR, OfferReader
 from aurora.providers.gateway.order import disk
 
 SLICE = "all"
-MOST_ROWS = 20_000
-"""A list that goes on beyond this is not read further: a gateway that floods must not fill our memory."""
 
 
 class Catalogue:
@@ -64,17 +63,24 @@ class Catalogue:
             return OffersPage(cursor, (), rejected=(begin_anew,), complete=False, read_at=read_at)
         read = self._reader.offers(page.rows, slice_key=SLICE, seen_at=read_at)
         rows = rows_before + len(page.rows)
-        truncated = page.next is not None and (rows >= self._most_rows or not page.rows)
-        too_long = (Rejection(f"the list goes on after {rows} rows", count=0),) if truncated else ()
-        goes_on = page.next is not None and not truncated
+        cut = self._cut(page, rows)
+        goes_on = page.next is not None and cut is None
         return OffersPage(
             cursor,
             read.offers,
-            rejected=(*read.rejected, *too_long),
+            rejected=(*read.rejected, Rejection(cut, count=0)) if cut is not None else read.rejected,
             next=Cursor(SLICE, _encoded(page.next, rows)) if goes_on else None,
-            complete=not truncated,
+            complete=cut is None,
             read_at=read_at,
         )
+
+    def _cut(self, page: Page, rows: int) -> str | None:
+        """Why a list that goes on is not read further: one that floods must not fill our memory."""
+        if page.next is None:
+            return None
+        if rows >= self._most_rows:
+            return BEYOND_CAP
+        return None if page.rows else "an empty page, and the list goes on"
 
     async def quote(self, offer_id: str, *, gpu_count: int, disk_gb: float) -> Quote:
         """The present price with the disk. Raises OfferGone, NoCapacity (the disk does not fit)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from aurora.domain.errors import MalformedAnswer
 from aurora.domain.operation import Operation
+from aurora.providers.endpoints import Endpoints
 from aurora.providers.fields import Fields, text
 from aurora.providers.gateway.errors import explain
 from aurora.providers.http import JsonClient
@@ -23,15 +24,8 @@ class Page:
     next: str | None
 
 
-class GatewayClient:
+class GatewayClient(Endpoints[JsonClient]):
     """Requests and the shape of their answers. Raises only ProviderError."""
-
-    def __init__(self, http: JsonClient) -> None:
-        self._http = http
-        self._provider = http.provider
-
-    def __repr__(self) -> str:
-        return f"GatewayClient({self._http!r})"
 
     async def account(self) -> Fields:
         """`GET /account`."""
@@ -72,10 +66,6 @@ class GatewayClient:
     async def delete(self, job_id: str) -> None:
         """`DELETE /jobs/{id}`. Raises InstanceNotFound."""
         await self._send(Operation.TERMINATE, Request("DELETE", f"/jobs/{job_id}"))
-
-    async def aclose(self) -> None:
-        """Close the session."""
-        await self._http.aclose()
 
     async def _page(
         self, operation: Operation, path: str, query: Mapping[str, str], cursor: str | None

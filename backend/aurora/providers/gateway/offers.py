@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from aurora.domain.money import usd, usd_up
 from aurora.domain.offer import Offer, PriceKind
 from aurora.providers.fields import Fields, Odd
-from aurora.providers.reading import GpuNames, Places, ReadRows, Rejections
+from aurora.providers.reading import ReadRows, RowReader, read_rows
 
 MAX_PORTS = 10
 """Open ports of one job."""
@@ -32,28 +33,13 @@ def is_id(value: str) -> bool:
     return _ID.fullmatch(value) is not None and set(value) != {"."}
 
 
-class OfferReader:
+class OfferReader(RowReader):
     """Rows of `GET /gpus` into offers of one provider."""
-
-    def __init__(self, provider: str, *, gpus: GpuNames, places: Places, emulated: bool) -> None:
-        self._provider = provider
-        self._gpus = gpus
-        self._places = places
-        self._emulated = emulated
 
     def offers(self, rows: Iterable[object], *, slice_key: str, seen_at: datetime) -> ReadRows:
         """Every row that can be read; the others counted by reason."""
-        offers: dict[str, Offer] = {}
-        rejected = Rejections()
-        for row in rows:
-            fields = Fields(row if isinstance(row, dict) else {})
-            try:
-                offer = self.offer(fields, slice_key=slice_key, seen_at=seen_at)
-            except Odd as odd:
-                rejected.add(odd.reason, fields.text("id", limit=120) or "")
-            else:
-                offers[offer.external_id] = offer
-        return ReadRows(tuple(offers.values()), rejected.all())
+        read = partial(self.offer, slice_key=slice_key, seen_at=seen_at)
+        return read_rows(rows, read, example=lambda fields: fields.text("id", limit=120) or "")
 
     def offer(self, fields: Fields, *, slice_key: str, seen_at: datetime) -> Offer:
         """One row. Raises Odd."""

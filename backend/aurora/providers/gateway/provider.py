@@ -11,18 +11,20 @@ from aurora.domain.errors import InstanceNotFound
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
 from aurora.domain.money import usd
 from aurora.domain.operation import Operation
-from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport, OffersPage
+from aurora.providers.account import bearer, client_of
+from aurora.providers.base import MOST_ROWS, CallGuard, Capabilities, Cursor, HealthReport, OffersPage
 from aurora.providers.container import secrets_of
-from aurora.providers.gateway.catalogue import MOST_ROWS, SLICE, Catalogue
+from aurora.providers.gateway.catalogue import SLICE, Catalogue
 from aurora.providers.gateway.client import GatewayClient
 from aurora.providers.gateway.logs import GatewayLogs
 from aurora.providers.gateway.offers import OfferReader, is_id
 from aurora.providers.gateway.order import offer_id, order
 from aurora.providers.gateway.own import OwnJobs
 from aurora.providers.http import JsonClient
-from aurora.providers.metrics import MeteredGuard, ProviderMetrics
+from aurora.providers.identity import MarketIdentity
+from aurora.providers.metrics import MeteredGuard
 from aurora.providers.reading import GpuNames, Places
-from aurora.providers.request import Credential, Transport
+from aurora.providers.request import Transport
 
 CAPABILITIES = Capabilities(
     udp_ports=False,
@@ -49,7 +51,7 @@ class GatewayAccount:
     most_rows: int = MOST_ROWS
 
 
-class GatewayProvider:
+class GatewayProvider(MarketIdentity):
     """One account behind one gateway. Every request passes the guard once."""
 
     def __init__(
@@ -61,7 +63,7 @@ class GatewayProvider:
         clock: Clock,
         reader: OfferReader,
     ) -> None:
-        self._name = account.name
+        super().__init__(account.name, capabilities=CAPABILITIES, billing=BILLING, guard=guard)
         self._client = client
         self._guard = guard
         self._clock = clock
@@ -76,35 +78,12 @@ class GatewayProvider:
         cls, account: GatewayAccount, *, guard: CallGuard, clock: Clock, gpus: GpuNames, places: Places
     ) -> "GatewayProvider":
         """The provider of one account; no request is sent yet. Raises Misconfigured."""
-        http = JsonClient(
-            account.name,
-            account.base_url,
-            clock=clock,
-            credentials=(Credential("Authorization", account.api_key, prefix="Bearer "),),
-            transport=account.transport,
-            request_id=account.request_id,
-        )
+        http = client_of(account, JsonClient, bearer(account.api_key), clock=clock)
         reader = OfferReader(account.name, gpus=gpus, places=places, emulated=account.emulated)
         return cls(GatewayClient(http), account, guard=MeteredGuard(guard), clock=clock, reader=reader)
 
     def __repr__(self) -> str:
         return f"GatewayProvider({self._client!r})"
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
-    def billing(self) -> BillingRule:
-        return BILLING
-
-    def get_metrics(self) -> ProviderMetrics:
-        """Outcomes of this account's calls."""
-        return self._guard.metrics
 
     async def catalogue_slices(self) -> Sequence[str]:
         """One list."""
@@ -161,14 +140,7 @@ class GatewayProvider:
         account = await self._guard.call(Operation.HEALTH, self._client.account)
         elapsed_ms = (self._clock.monotonic() - started) * 1000
         found = account.number("balance")
-        credit = None if found is None else usd(found)
-        detail = "no credit left" if credit is not None and credit <= 0 else ""
-        return HealthReport(
-            ok=True,
-            response_ms=elapsed_ms,
-            detail=detail,
-            credit_usd=None if credit is None else float(credit),
-        )
+        return HealthReport.with_credit(None if found is None else usd(found), response_ms=elapsed_ms)
 
     async def aclose(self) -> None:
         """Close the session."""

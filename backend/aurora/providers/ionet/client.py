@@ -7,8 +7,9 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from aurora.domain.errors import InstanceNotFound, MalformedAnswer
+from aurora.domain.errors import InstanceNotFound
 from aurora.domain.operation import Operation
+from aurora.providers.endpoints import Endpoints
 from aurora.providers.fields import Fields, integer, number
 from aurora.providers.ionet.base_url import CAAS, CONSOLE
 from aurora.providers.ionet.errors import explain, refuses
@@ -36,17 +37,13 @@ class PriceAnswer:
     replicas: int | None
 
 
-class IonetClient:
+class IonetClient(Endpoints[StreamingClient]):
     """Requests and the shape of their answers. Raises only ProviderError."""
 
     def __init__(self, http: StreamingClient) -> None:
-        self._http = http
-        self._provider = http.provider
+        super().__init__(http)
         self.proved = False
         """The address and the key have worked: a 404 is the market's word from now on, not that of a wrong address."""
-
-    def __repr__(self) -> str:
-        return f"IonetClient({self._http!r})"
 
     async def hardware(self, operation: Operation) -> list[object]:
         """`GET /hardware/max-gpus-per-container`: a flat list, or one in `hardware`."""
@@ -89,7 +86,7 @@ class IonetClient:
             "deployment_id", limit=80
         )
         if found is None:
-            raise self._malformed("the create was accepted without naming a deployment")
+            raise self.malformed("the create was accepted without naming a deployment")
         return found
 
     async def extend(self, deployment: str, *, hours: int) -> None:
@@ -112,7 +109,7 @@ class IonetClient:
         data = self._data(await self._send(operation, request))
         rows = data.raw("deployments")
         if not isinstance(rows, list):
-            raise self._malformed("the answer has no list of deployments")
+            raise self.malformed("the answer has no list of deployments")
         return DeploymentsPage(tuple(rows), data.integer("total"))
 
     async def containers(
@@ -143,10 +140,6 @@ class IonetClient:
             return False
         return True
 
-    async def aclose(self) -> None:
-        """Close the session."""
-        await self._http.aclose()
-
     async def _send(self, operation: Operation, request: Request) -> object:
         answer = await self._http.call(replace(request, explain=explain(operation), refuses=refuses))
         self.proved = True
@@ -156,7 +149,7 @@ class IonetClient:
         """What is in the envelope. Raises MalformedAnswer."""
         found = answer.get("data", answer) if isinstance(answer, dict) else None
         if not isinstance(found, dict):
-            raise self._malformed("the answer has no object in `data`")
+            raise self.malformed("the answer has no object in `data`")
         return Fields(found)
 
     def _rows(self, answer: object, name: str) -> list[object]:
@@ -165,8 +158,5 @@ class IonetClient:
         if isinstance(found, dict):
             found = found.get(name)
         if not isinstance(found, list):
-            raise self._malformed(f"the answer has no list of {name}")
+            raise self.malformed(f"the answer has no list of {name}")
         return found
-
-    def _malformed(self, detail: str) -> MalformedAnswer:
-        return MalformedAnswer(self._provider, detail)

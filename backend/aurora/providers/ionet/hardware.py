@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from aurora.providers.base import Rejection
+from aurora.domain.records import BEYOND_CAP
+from aurora.providers.base import MOST_ROWS, Rejection
 from aurora.providers.fields import Fields, Odd, integer, number
 from aurora.providers.ionet.money import HIGHEST_USD_PER_HOUR
 from aurora.providers.ionet.offer_id import is_hardware_id
 from aurora.providers.reading import Rejections
 
 MOST_GPUS = 128
-MOST_ROWS = 20_000
-"""Rows of one catalogue that are read; beyond them it is said to be cut short."""
 _ALPHA2 = 2
 
 
@@ -89,21 +88,20 @@ class ConsoleRow:
     storage_gb: float | None
 
 
-def hardware_list(rows: Sequence[object]) -> HardwareList:
-    """Every row that can be read."""
+def hardware_list(rows: Sequence[object], *, most: int = MOST_ROWS) -> HardwareList:
+    """Every row that can be read, of the first `most`."""
     found: dict[tuple[int | str, str | None], Hardware] = {}
     rejected = Rejections()
-    for row in rows[:MOST_ROWS]:
+    for row in rows[:most]:
         try:
             one = _hardware(row)
         except Odd as odd:
             rejected.add(odd.reason, _example(row))
         else:
             found[one.id, one.country] = one
-    complete = len(rows) <= MOST_ROWS
-    if not complete:
-        rejected.add(f"beyond the first {MOST_ROWS} rows", _example(rows[MOST_ROWS]))
-    return HardwareList(tuple(found.values()), rejected.all(), complete)
+    beyond = len(rows) - most
+    cut = (Rejection(BEYOND_CAP, beyond),) if beyond > 0 else ()
+    return HardwareList(tuple(found.values()), (*rejected.all(), *cut), complete=not cut)
 
 
 def _hardware(row: object) -> Hardware:

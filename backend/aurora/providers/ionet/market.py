@@ -88,7 +88,8 @@ class IonetMarket:
 
     async def _hardware(self) -> HardwareList:
         async def send() -> HardwareList:
-            return hardware_list(await self._parts.client.hardware(Operation.OFFERS))
+            rows = await self._parts.client.hardware(Operation.OFFERS)
+            return hardware_list(rows, most=self._parts.most_rows)
 
         self._listed = await self._parts.call(Operation.OFFERS, send, cache_key="hardware")
         return self._listed

@@ -10,7 +10,7 @@ from typing import TypeVar
 from aurora.domain.clock import Clock
 from aurora.domain.instance import Endpoint
 from aurora.domain.operation import Operation
-from aurora.providers.base import CallGuard
+from aurora.providers.base import MOST_ROWS, CallGuard
 from aurora.providers.ionet.client import IonetClient
 from aurora.providers.ionet.money import RefundRule
 
@@ -44,6 +44,7 @@ class Parts:
     guard: CallGuard
     clock: Clock
     refund: RefundRule = RefundRule.FIRST_HOUR_KEPT
+    most_rows: int = MOST_ROWS
     _known: dict[str, Known] = field(default_factory=dict)
 
     async def call(

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from aurora.domain.billing import BillingRule
 from aurora.domain.clock import Clock
 from aurora.domain.errors import OfferGone
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
 from aurora.domain.operation import Operation
-from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport, OffersPage
+from aurora.providers.account import client_of
+from aurora.providers.base import MOST_ROWS, CallGuard, Capabilities, Cursor, HealthReport, OffersPage
 from aurora.providers.container import secrets_of
+from aurora.providers.identity import MarketIdentity
 from aurora.providers.ionet.base_url import BASE_URL, CAAS
 from aurora.providers.ionet.client import IonetClient
 from aurora.providers.ionet.launch import create_body
@@ -22,7 +23,7 @@ from aurora.providers.ionet.offer_id import OfferId, deployment_id
 from aurora.providers.ionet.offers import OfferMaker
 from aurora.providers.ionet.own import SETTLES_S, OwnDeployments
 from aurora.providers.ionet.parts import Parts
-from aurora.providers.metrics import MeteredGuard, ProviderMetrics
+from aurora.providers.metrics import MeteredGuard
 from aurora.providers.reading import GpuNames, Places
 from aurora.providers.request import Credential, Transport
 from aurora.providers.streaming import StreamingClient
@@ -49,19 +50,22 @@ class IonetAccount:
     emulated: bool = False
     refund: RefundRule = RefundRule.FIRST_HOUR_KEPT
     billing_model: str | None = None
+    most_rows: int = MOST_ROWS
     transport: Transport | None = None
     request_id: Callable[[], str | None] = lambda: None
     patience: Patience = field(default_factory=Patience)
 
 
-class IonetProvider:
+class IonetProvider(MarketIdentity):
     """One io.net account. Every request passes the guard once."""
 
     def __init__(
         self, parts: Parts, *, account: IonetAccount, maker: OfferMaker, metered: MeteredGuard
     ) -> None:
+        super().__init__(
+            account.name, capabilities=CAPABILITIES, billing=BILLING[account.refund], guard=metered
+        )
         self._parts = parts
-        self._metered = metered
         self._market = IonetMarket(parts, maker)
         self._own = OwnDeployments(parts)
         self._logs = IonetLogs(parts, patience=account.patience)
@@ -72,37 +76,15 @@ class IonetProvider:
         cls, account: IonetAccount, *, guard: CallGuard, clock: Clock, gpus: GpuNames, places: Places
     ) -> "IonetProvider":
         """The provider of one account; no request is sent yet. Raises Misconfigured."""
-        http = StreamingClient(
-            account.name,
-            account.base_url.removesuffix(CAAS),
-            clock=clock,
-            credentials=(Credential("x-api-key", account.api_key),),
-            transport=account.transport,
-            request_id=account.request_id,
-        )
+        key = Credential("x-api-key", account.api_key)
+        http = client_of(account, StreamingClient, key, clock=clock, url=account.base_url.removesuffix(CAAS))
         metered = MeteredGuard(guard)
-        parts = Parts(account.name, IonetClient(http), metered, clock, account.refund)
+        parts = Parts(account.name, IonetClient(http), metered, clock, account.refund, account.most_rows)
         maker = OfferMaker(account.name, gpus, places, account.emulated)
         return cls(parts, account=account, maker=maker, metered=metered)
 
     def __repr__(self) -> str:
         return f"IonetProvider({self._parts.client!r})"
-
-    @property
-    def name(self) -> str:
-        return self._parts.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
-    def billing(self) -> BillingRule:
-        return BILLING[self._parts.refund]
-
-    def get_metrics(self) -> ProviderMetrics:
-        """Outcomes of this account's calls."""
-        return self._metered.metrics
 
     async def catalogue_slices(self) -> Sequence[str]:
         """The partners' machines, then each kind of network hardware."""

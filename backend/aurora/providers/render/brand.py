@@ -32,12 +32,9 @@ def normalise_base_url(text: str) -> str:
 def connect(connection: Connection) -> Provider:
     """One account of Dispersed. Both keys are there."""
     account = DispersedAccount(
-        public_key=connection.api_key or SecretStr(""),
+        public_key=connection.key,
         secret_key=connection.secret_key or SecretStr(""),
-        base_url=connection.urls["BASE_URL"],
-        emulated=connection.emulated,
-        transport=connection.transport,
-        request_id=connection.request_id,
+        **connection.reach,
     )
     return DispersedProvider.connect(
         account, guard=connection.guard, clock=connection.clock, gpus=connection.gpus
@@ -49,10 +46,12 @@ DISPERSED = Brand(
     addresses=(Address("BASE_URL", BASE_URL, "", normalise_base_url),),
     connect=connect,
     real=Limits(),  # none is published; RENDER_RATE_LIMIT holds
+    absent_id="00000000-0000-4000-8000-000000000000",
 )
 BRAND = gateway_brand(
     "render",
     without_address=NO_API,
+    initial_reputation=83.0,  # a guess inside the 82 to 96 that the emulators' providers are given
     elsewhere=NOT_RENDER | {"api.dispersed.com"},
     signed=DISPERSED,
 )

@@ -1,10 +1,10 @@
-"""Dispersed's endpoints, one method per request (render.md's clients, 2026 [2nd]). No rules here."""
+"""Dispersed's endpoints, one method per request (clients of unrelated projects, 2026 [2nd]). No rules here."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from aurora.domain.errors import MalformedAnswer
 from aurora.domain.operation import Operation
+from aurora.providers.endpoints import Endpoints
 from aurora.providers.fields import Fields
 from aurora.providers.http import JsonClient
 from aurora.providers.render.errors import explain
@@ -17,15 +17,8 @@ MORE_ROWS = 1000
 _NEWEST_FIRST = {"sort": "-created_at"}
 
 
-class DispersedClient:
+class DispersedClient(Endpoints[JsonClient]):
     """Requests and the shape of their answers. Raises only ProviderError."""
-
-    def __init__(self, http: JsonClient) -> None:
-        self._http = http
-        self._provider = http.provider
-
-    def __repr__(self) -> str:
-        return f"DispersedClient({self._http!r})"
 
     async def registry(self, operation: Operation, *, limit: int) -> list[object]:
         """`GET /v1/gpu-registry`: GPUs of which something is free."""
@@ -64,10 +57,6 @@ class DispersedClient:
         request = Request("GET", "/v1/compute/ledger/transactions", query={"limit": "10", **_NEWEST_FIRST})
         return await self._rows(Operation.HEALTH, request)
 
-    async def aclose(self) -> None:
-        """Close the session."""
-        await self._http.aclose()
-
     async def _rows(self, operation: Operation, request: Request) -> list[object]:
         """`{"data": [...]}`; one client met a bare list."""
         answer = await self._send(operation, replace(request, cap=CATALOGUE_CAP))
@@ -84,7 +73,3 @@ class DispersedClient:
 
     async def _send(self, operation: Operation, request: Request) -> object:
         return await self._http.call(replace(request, explain=explain(operation)))
-
-    def malformed(self, detail: str) -> MalformedAnswer:
-        """An answer that cannot be used."""
-        return MalformedAnswer(self._provider, detail)

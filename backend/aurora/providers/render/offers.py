@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from aurora.domain.gpu import GpuModel
 from aurora.domain.money import usd
 from aurora.domain.offer import Offer, PriceKind
 from aurora.providers.container import is_uuid
 from aurora.providers.fields import Fields, Odd
-from aurora.providers.reading import GpuNames, ReadRows, Rejections
+from aurora.providers.reading import GpuNames, ReadRows, read_rows
 
 _HIGHEST_USD_PER_HOUR = Decimal(1000)
 _UUID, _NAME = ("uuid", "id"), ("name", "gpu_name", "model")
@@ -34,17 +35,8 @@ class RegistryReader:
 
     def offers(self, rows: Iterable[object], *, slice_key: str, seen_at: datetime) -> ReadRows:
         """Every row that can be read; the others counted by reason."""
-        offers: dict[str, Offer] = {}
-        rejected = Rejections()
-        for row in rows:
-            fields = Fields(row if isinstance(row, dict) else {})
-            try:
-                offer = self._offer(fields, slice_key=slice_key, seen_at=seen_at)
-            except Odd as odd:
-                rejected.add(odd.reason, _first_text(fields, _NAME) or "")
-            else:
-                offers[offer.external_id] = offer
-        return ReadRows(tuple(offers.values()), rejected.all())
+        read = partial(self._offer, slice_key=slice_key, seen_at=seen_at)
+        return read_rows(rows, read, example=lambda fields: _first_text(fields, _NAME) or "")
 
     def _offer(self, fields: Fields, *, slice_key: str, seen_at: datetime) -> Offer:
         uuid, name = _first_text(fields, _UUID), _first_text(fields, _NAME)

@@ -12,11 +12,13 @@ from aurora.domain.errors import InstanceNotFound, NotSupported, OfferGone
 from aurora.domain.instance import Created, Endpoint, Instance, LaunchSpec, LogLine, Quote
 from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.operation import Operation
+from aurora.providers.account import client_of
 from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport, OffersPage, Rejection
 from aurora.providers.container import is_uuid, secrets_of
 from aurora.providers.fields import Fields, Odd
 from aurora.providers.http import JsonClient
-from aurora.providers.metrics import MeteredGuard, ProviderMetrics
+from aurora.providers.identity import MarketIdentity
+from aurora.providers.metrics import MeteredGuard
 from aurora.providers.reading import GpuNames, ReadRows
 from aurora.providers.render import jobs
 from aurora.providers.render.client import MORE_ROWS, ROWS, DispersedClient
@@ -53,14 +55,14 @@ class DispersedAccount:
     request_id: Callable[[], str | None] = lambda: None
 
 
-class DispersedProvider:
+class DispersedProvider(MarketIdentity):
     """One Dispersed account. Every request passes the guard once."""
 
     def __init__(
         self, client: DispersedClient, *, name: str, guard: MeteredGuard, clock: Clock, reader: RegistryReader
     ) -> None:
+        super().__init__(name, capabilities=CAPABILITIES, billing=BILLING, guard=guard)
         self._client = client
-        self._name = name
         self._guard = guard
         self._clock = clock
         self._reader = reader
@@ -71,36 +73,14 @@ class DispersedProvider:
         cls, account: DispersedAccount, *, guard: CallGuard, clock: Clock, gpus: GpuNames
     ) -> "DispersedProvider":
         """The provider of one account; no request is sent yet. Raises Misconfigured."""
-        http = JsonClient(
-            account.name,
-            account.base_url,
-            clock=clock,
-            signer=DispersedSigner(account.public_key, account.secret_key, clock),
-            transport=account.transport,
-            request_id=account.request_id,
-        )
+        signer = DispersedSigner(account.public_key, account.secret_key, clock)
+        http = client_of(account, JsonClient, clock=clock, signer=signer)
         reader = RegistryReader(account.name, gpus=gpus, emulated=account.emulated)
         metered = MeteredGuard(guard)
         return cls(DispersedClient(http), name=account.name, guard=metered, clock=clock, reader=reader)
 
     def __repr__(self) -> str:
         return f"DispersedProvider({self._client!r})"
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
-    def billing(self) -> BillingRule:
-        return BILLING
-
-    def get_metrics(self) -> ProviderMetrics:
-        """Outcomes of this account's calls."""
-        return self._guard.metrics
 
     # Catalogue
 

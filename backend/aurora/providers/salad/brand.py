@@ -1,10 +1,9 @@
 """SaladCloud for the registry."""
 
-from pydantic import SecretStr
-
 from aurora.providers.base import Provider
-from aurora.providers.brand import Address, Brand, Connection
+from aurora.providers.brand import Address, Brand, ByHand, Connection
 from aurora.providers.salad.base_url import BASE_URL, PUBLIC, normalise_base_url
+from aurora.providers.salad.classes import PriceOf
 from aurora.providers.salad.limits import REAL, RELAXED
 from aurora.providers.salad.names import Place
 from aurora.providers.salad.provider import SaladAccount, SaladProvider
@@ -13,12 +12,10 @@ from aurora.providers.salad.provider import SaladAccount, SaladProvider
 def connect(connection: Connection) -> Provider:
     """One project. The key is there: without one the market is not registered."""
     account = SaladAccount(
-        api_key=connection.api_key or SecretStr(""),
-        place=Place.of("salad", connection.names, emulated=connection.emulated),
-        base_url=connection.urls["BASE_URL"],
-        emulated=connection.emulated,
-        transport=connection.transport,
-        request_id=connection.request_id,
+        api_key=connection.key,
+        place=Place.of("salad", connection.own, emulated=connection.emulated),
+        price_of=PriceOf(connection.own.get("PRICE_OF", PriceOf.CLASS)),
+        **connection.reach,
     )
     return SaladProvider.connect(
         account, guard=connection.guard, clock=connection.clock, gpus=connection.gpus
@@ -31,4 +28,7 @@ BRAND = Brand(
     connect=connect,
     real=REAL,
     relaxed=RELAXED,
+    absent_id="no-such-group",
+    initial_reputation=85.0,  # a guess inside the 82 to 96 that the emulators' providers are given
+    by_hand=ByHand("/organizations/$SALAD_ORGANIZATION/quotas", "Salad-Api-Key: ${}"),
 )

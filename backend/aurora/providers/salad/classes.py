@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from aurora.domain.money import usd
 from aurora.domain.offer import Offer, PriceKind
@@ -33,9 +34,16 @@ _MIX = re.compile(r"compatible", re.IGNORECASE)
 """`Stable Diffusion Compatible` is whatever GPU there is: nobody can say what is rented."""
 
 
+class PriceOf(StrEnum):
+    """What a listed price is for (SALAD_PRICE_OF): it is told nowhere for a class of several GPUs."""
+
+    CLASS = "class"
+    GPU = "gpu"
+
+
 @dataclass(frozen=True, slots=True)
 class GpuClass:
-    """One class. `prices` by priority, in USD per hour."""
+    """One class. `prices` by priority, in USD per hour for all of its GPUs."""
 
     id: str
     name: str
@@ -83,13 +91,13 @@ class ClassList:
         return next((row for row in self.rows if row.id == class_id), None)
 
 
-def class_list(rows: Sequence[object]) -> ClassList:
+def class_list(rows: Sequence[object], *, price_of: PriceOf = PriceOf.CLASS) -> ClassList:
     """Every class that can be read."""
     found: dict[str, GpuClass] = {}
     rejected = Rejections()
     for row in rows:
         try:
-            one = _class(row)
+            one = _class(row, price_of)
         except Odd as odd:
             name = row.get("name") if isinstance(row, dict) else None
             rejected.add(odd.reason, str(name)[:120])
@@ -98,7 +106,7 @@ def class_list(rows: Sequence[object]) -> ClassList:
     return ClassList(tuple(found.values()), rejected.all())
 
 
-def _class(row: object) -> GpuClass:
+def _class(row: object, price_of: PriceOf) -> GpuClass:
     if not isinstance(row, dict):
         raise Odd("the row is not an object")
     fields = Fields(row)
@@ -108,12 +116,14 @@ def _class(row: object) -> GpuClass:
     if _MIX.search(name):
         raise Odd("a mix of GPUs")
     size, vram = _SIZE.match(name), _VRAM.search(name)
+    gpus = _gpus(fields, int(size[1]) if size else 1)
+    priced = gpus if price_of is PriceOf.GPU else 1
     return GpuClass(
         id=class_id,
         name=name,
-        gpus=_gpus(fields, int(size[1]) if size else 1),
+        gpus=gpus,
         vram_gb=float(vram[1]) if vram else None,
-        prices=_prices(fields.raw("prices")),
+        prices={each: price * priced for each, price in _prices(fields.raw("prices")).items()},
         **_shape(fields),
     )
 

@@ -6,8 +6,9 @@ No rules here: limits, repeats and order belong to the guard and the adapter.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from aurora.domain.errors import InstanceNotFound, MalformedAnswer
+from aurora.domain.errors import InstanceNotFound
 from aurora.domain.operation import Operation
+from aurora.providers.endpoints import Endpoints
 from aurora.providers.fields import Fields
 from aurora.providers.http import JsonClient
 from aurora.providers.request import CATALOGUE_CAP, Request
@@ -18,18 +19,14 @@ LOG_PAGE = 100
 """Log entries of one answer, the most that is allowed [seen]."""
 
 
-class SaladClient:
+class SaladClient(Endpoints[JsonClient]):
     """Requests and the shape of their answers. Raises only ProviderError."""
 
     def __init__(self, http: JsonClient, place: Place) -> None:
-        self._http = http
-        self._provider = http.provider
+        super().__init__(http)
         self._place = place
         self.proved = False
         """Address, key, organization and project have worked: a 404 speaks about the group from now on."""
-
-    def __repr__(self) -> str:
-        return f"SaladClient({self._http!r})"
 
     async def gpu_classes(self, operation: Operation) -> list[object]:
         """`GET gpu-classes`: every class with its prices, unordered."""
@@ -84,20 +81,16 @@ class SaladClient:
             return False
         return True
 
-    async def aclose(self) -> None:
-        """Close the session."""
-        await self._http.aclose()
-
     async def _send(self, operation: Operation, request: Request) -> object:
         return await self._http.call(replace(request, explain=explain(operation)))
 
     def _object(self, answer: object) -> Fields:
         if not isinstance(answer, dict):
-            raise MalformedAnswer(self._provider, "the answer is not an object")
+            raise self.malformed("the answer is not an object")
         return Fields(answer)
 
     def _items(self, answer: object) -> list[object]:
         found = answer.get("items") if isinstance(answer, dict) else None
         if not isinstance(found, list):
-            raise MalformedAnswer(self._provider, "the answer has no list of items")
+            raise self.malformed("the answer has no list of items")
         return found

@@ -8,7 +8,7 @@ from aurora.domain.instance import Quote
 from aurora.domain.money import usd
 from aurora.domain.operation import Operation
 from aurora.providers.base import CallGuard, Cursor, OffersPage
-from aurora.providers.salad.classes import ClassList, GpuClass, OfferMaker, class_list, nodes
+from aurora.providers.salad.classes import ClassList, GpuClass, OfferMaker, PriceOf, class_list, nodes
 from aurora.providers.salad.client import SaladClient
 from aurora.providers.salad.limits import ACCOUNT
 from aurora.providers.salad.names import OfferId
@@ -20,7 +20,16 @@ KEPT_S = 300.0
 class SaladMarket:
     """One organization's view of the market."""
 
-    def __init__(self, client: SaladClient, maker: OfferMaker, *, guard: CallGuard, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: SaladClient,
+        maker: OfferMaker,
+        *,
+        guard: CallGuard,
+        clock: Clock,
+        price_of: PriceOf = PriceOf.CLASS,
+    ) -> None:
+        self._price_of = price_of
         self._client = client
         self._maker = maker
         self._guard = guard
@@ -84,7 +93,7 @@ class SaladMarket:
 
     async def _read(self, operation: Operation) -> ClassList:
         async def send() -> ClassList:
-            return class_list(await self._client.gpu_classes(operation))
+            return class_list(await self._client.gpu_classes(operation), price_of=self._price_of)
 
         key = "classes" if operation is Operation.OFFERS else None
         found = await self._guard.call(operation, send, endpoint=ACCOUNT, cache_key=key)

@@ -19,16 +19,18 @@ from aurora.domain.errors import (
 )
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
 from aurora.domain.operation import Operation
+from aurora.providers.account import client_of
 from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport, OffersPage
 from aurora.providers.container import secrets_of
 from aurora.providers.fields import Fields, Odd
 from aurora.providers.http import JsonClient
-from aurora.providers.metrics import MeteredGuard, ProviderMetrics
+from aurora.providers.identity import MarketIdentity
+from aurora.providers.metrics import MeteredGuard
 from aurora.providers.reading import GpuNames
 from aurora.providers.request import Credential, Transport
 from aurora.providers.salad import groups
 from aurora.providers.salad.base_url import BASE_URL
-from aurora.providers.salad.classes import OfferMaker
+from aurora.providers.salad.classes import OfferMaker, PriceOf
 from aurora.providers.salad.client import SaladClient
 from aurora.providers.salad.errors import NameTaken, quota_reached
 from aurora.providers.salad.exits import Exits
@@ -60,22 +62,23 @@ class SaladAccount:
     base_url: str = BASE_URL
     name: str = "salad"
     emulated: bool = False
+    price_of: PriceOf = PriceOf.CLASS
     transport: Transport | None = None
     request_id: Callable[[], str | None] = lambda: None
 
 
-class SaladProvider:
+class SaladProvider(MarketIdentity):
     """One project of one organization. Every request passes the guard once."""
 
     def __init__(
         self, client: SaladClient, account: SaladAccount, *, guard: CallGuard, clock: Clock, gpus: GpuNames
     ) -> None:
-        self._name = account.name
-        self._client = client
         self._guard = MeteredGuard(guard)
+        super().__init__(account.name, capabilities=CAPABILITIES, billing=BILLING, guard=self._guard)
+        self._client = client
         self._clock = clock
         maker = OfferMaker(account.name, gpus, account.emulated)
-        self._market = SaladMarket(client, maker, guard=self._guard, clock=clock)
+        self._market = SaladMarket(client, maker, guard=self._guard, clock=clock, price_of=account.price_of)
         self._exits = Exits(client, guard=self._guard, clock=clock)
         self._logs = SaladLogs(client, account.place, guard=self._guard, clock=clock, provider=account.name)
 
@@ -84,34 +87,11 @@ class SaladProvider:
         cls, account: SaladAccount, *, guard: CallGuard, clock: Clock, gpus: GpuNames
     ) -> "SaladProvider":
         """The provider of one project; no request is sent yet. Raises Misconfigured."""
-        http = JsonClient(
-            account.name,
-            account.base_url,
-            clock=clock,
-            credentials=(Credential("Salad-Api-Key", account.api_key),),
-            transport=account.transport,
-            request_id=account.request_id,
-        )
+        http = client_of(account, JsonClient, Credential("Salad-Api-Key", account.api_key), clock=clock)
         return cls(SaladClient(http, account.place), account, guard=guard, clock=clock, gpus=gpus)
 
     def __repr__(self) -> str:
         return f"SaladProvider({self._client!r})"
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
-    def billing(self) -> BillingRule:
-        return BILLING
-
-    def get_metrics(self) -> ProviderMetrics:
-        """Outcomes of this account's calls."""
-        return self._guard.metrics
 
     async def catalogue_slices(self) -> Sequence[str]:
         """One slice per GPU class: how many nodes there are is asked class by class."""

@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from aurora.domain.errors import InstanceNotFound, MalformedAnswer, ProviderError
+from aurora.domain.errors import InstanceNotFound, ProviderError
 from aurora.domain.operation import Operation
+from aurora.providers.endpoints import Endpoints
 from aurora.providers.fields import integer, text
 from aurora.providers.http import JsonClient
 from aurora.providers.request import CATALOGUE_CAP, Request
@@ -34,15 +35,8 @@ class InstancesPage:
     total: int | None
 
 
-class VastClient:
+class VastClient(Endpoints[JsonClient]):
     """Requests and the shape of their answers. Raises only ProviderError."""
-
-    def __init__(self, http: JsonClient) -> None:
-        self._http = http
-        self._provider = http.provider
-
-    def __repr__(self) -> str:
-        return f"VastClient({self._http!r})"
 
     async def gpu_names(self) -> object:
         """`GET /gpu_names/unique/`; needs no key."""
@@ -54,7 +48,7 @@ class VastClient:
         answer = await self._send(operation, request)
         rows = answer.get("offers")
         if not isinstance(rows, list):
-            raise self._malformed("the search answer has no list of offers")
+            raise self.malformed("the search answer has no list of offers")
         return rows
 
     async def create(self, ask_id: str, body: Mapping[str, object], *, hide: Collection[str]) -> CreateAnswer:
@@ -68,7 +62,7 @@ class VastClient:
             return CreateAnswer(left.external_id, refusal=left.refusal)
         contract = integer(answer.get("new_contract"))
         if contract is None or contract <= 0:
-            raise self._malformed("the create was accepted without naming an instance")
+            raise self.malformed("the create was accepted without naming an instance")
         return CreateAnswer(str(contract))
 
     async def instance(self, instance_id: str) -> object:
@@ -76,7 +70,7 @@ class VastClient:
         path = f"/api/v0/instances/{instance_id}/"
         answer = await self._send(Operation.STATUS, Request("GET", path, query={"owner": "me"}))
         if "instances" not in answer:
-            raise self._malformed("the answer has no instance, not even null")
+            raise self.malformed("the answer has no instance, not even null")
         row = answer["instances"]
         if row is None:
             raise InstanceNotFound(self._provider, f"no instance {instance_id}")
@@ -95,10 +89,10 @@ class VastClient:
         answer = await self._send(Operation.LIST, request)
         rows, token = answer.get("instances"), answer.get("next_token")
         if not isinstance(rows, list) or not (token is None or isinstance(token, str)):
-            raise self._malformed("the list answer has no list of instances, or a token that is none")
+            raise self.malformed("the list answer has no list of instances, or a token that is none")
         found = integer(answer.get("instances_found"))
         if found is not None and len(rows) < found <= PAGE:
-            raise self._malformed(f"the page announces {found} instances and holds {len(rows)}")
+            raise self.malformed(f"the page announces {found} instances and holds {len(rows)}")
         return InstancesPage(tuple(rows), token or None, integer(answer.get("total_instances")))
 
     async def request_logs(self, instance_id: str, *, tail: int) -> str:
@@ -107,7 +101,7 @@ class VastClient:
         answer = await self._send(Operation.LOGS, Request("PUT", path, body={"tail": str(tail)}))
         url = text(answer.get("result_url"), limit=4096)
         if url is None:
-            raise self._malformed("the answer names no log file")
+            raise self.malformed("the answer names no log file")
         return url
 
     async def log_file(self, url: str, *, cap: int) -> str | None:
@@ -127,15 +121,8 @@ class VastClient:
         """`GET /users/current` (no slash at the end, as the CLI). It holds our key: nobody may log it."""
         return await self._send(Operation.HEALTH, Request("GET", "/api/v0/users/current"))
 
-    async def aclose(self) -> None:
-        """Close the session."""
-        await self._http.aclose()
-
     async def _send(self, operation: Operation, request: Request) -> dict[str, object]:
         answer = await self._http.call(replace(request, explain=explain(operation), refuses=refuses))
         if not isinstance(answer, dict):
-            raise self._malformed("the answer is not an object")
+            raise self.malformed("the answer is not an object")
         return answer
-
-    def _malformed(self, detail: str) -> MalformedAnswer:
-        return MalformedAnswer(self._provider, detail)

@@ -4,14 +4,13 @@ Field meanings and units: Vast docs openapi (2026-08-07) and captured replies, s
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from aurora.domain.money import usd, usd_up
 from aurora.domain.offer import Offer, PriceKind
 from aurora.providers.fields import Fields, Odd, integer
-from aurora.providers.reading import GpuNames, Places, ReadRows, Rejections
+from aurora.providers.reading import ReadRows, Rejections, RowReader
 from aurora.providers.vastai.pricing import Price
 
 MAX_PORTS = 64
@@ -23,14 +22,8 @@ _LARGEST_DISK_GB = 10**7
 _EXAMPLE = 120
 
 
-class OfferReader:
+class OfferReader(RowReader):
     """Rows of a search into offers of one provider."""
-
-    def __init__(self, provider: str, *, gpus: GpuNames, places: Places, emulated: bool) -> None:
-        self._provider = provider
-        self._gpus = gpus
-        self._places = places
-        self._emulated = emulated
 
     def offers(
         self, rows: Sequence[object], *, slice_key: str, seen_at: datetime, allocated_gb: float
@@ -58,47 +51,41 @@ class OfferReader:
         price = Price.of(fields, allocated_gb=allocated_gb)
         if fields.flag("is_bid"):
             raise Odd("a bid price, not an on-demand one")
-        offer = Offer(
+        raw_place = fields.text("geolocation", limit=200)
+        place = self._places.place(raw_place)
+        vram_mb = fields.within("gpu_ram", 1, 10**7)
+        gpu = self._gpus.identify(gpu_raw, vram_mb=vram_mb)
+        # One call with every field: an offer that is copied to be completed costs as much again.
+        return Offer(
             provider=self._provider,
             external_id=str(offer_id),
-            gpu=self._gpus.identify(gpu_raw, vram_mb=fields.within("gpu_ram", 1, 10**7)),
+            gpu=gpu,
             gpu_count=count,
             price_per_hour=usd(price.base),
             price_kind=PriceKind.FIRM,
             seen_at=seen_at,
             slice_key=slice_key,
             gpu_raw=gpu_raw,
+            vram_gb=float(gpu.vram_gb) if gpu.vram_gb else _gb(vram_mb),
             disk_price_gb_hour=usd_up(price.disk_gb_hour),
+            disk_max_gb=fields.within("disk_space", 0, _LARGEST_DISK_GB),
+            country=place.country,
+            regions=place.regions,
+            region_raw=raw_place,
+            # An ask is rented whole and once; rented by us or not rentable, it is not to be had.
+            available=1 if fields.flag("rentable") is not False and not fields.flag("rented") else 0,
+            reliability=_reliability(fields),
+            host=_id_text(fields, "host_id"),
+            resources=_gpus_shared(fields),
+            max_ports=_ports(fields),
+            max_duration_s=fields.within("duration", 0, 10**10),
+            vcpus=fields.within("cpu_cores_effective", 0, 10**5),
+            memory_gb=_gb(fields.within("cpu_ram", 0, 10**9)),
+            inet_down_mbps=fields.within("inet_down", 0, 10**7),
+            inet_up_mbps=fields.within("inet_up", 0, 10**7),
+            verified=_verified(fields),
             emulated=self._emulated,
         )
-        return self._placed(_described(offer, fields), fields)
-
-    def _placed(self, offer: Offer, fields: Fields) -> Offer:
-        raw = fields.text("geolocation", limit=200)
-        place = self._places.place(raw)
-        return replace(offer, country=place.country, regions=place.regions, region_raw=raw)
-
-
-def _described(offer: Offer, fields: Fields) -> Offer:
-    """The offer with what the row says of its machine; odd figures are unknown figures."""
-    vram_mb = fields.within("gpu_ram", 1, 10**7)
-    return replace(
-        offer,
-        vram_gb=float(offer.gpu.vram_gb) if offer.gpu.vram_gb else _gb(vram_mb),
-        disk_max_gb=fields.within("disk_space", 0, _LARGEST_DISK_GB),
-        # An ask is rented whole and once; rented by us or not rentable, it is not to be had.
-        available=1 if fields.flag("rentable") is not False and not fields.flag("rented") else 0,
-        reliability=_reliability(fields),
-        host=_id_text(fields, "host_id"),
-        resources=_gpus_shared(fields),
-        max_ports=_ports(fields),
-        max_duration_s=fields.within("duration", 0, 10**10),
-        vcpus=fields.within("cpu_cores_effective", 0, 10**5),
-        memory_gb=_gb(fields.within("cpu_ram", 0, 10**9)),
-        inet_down_mbps=fields.within("inet_down", 0, 10**7),
-        inet_up_mbps=fields.within("inet_up", 0, 10**7),
-        verified=_verified(fields),
-    )
 
 
 def gpu_names(answer: object) -> tuple[str, ...]:

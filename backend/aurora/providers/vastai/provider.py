@@ -1,7 +1,9 @@
 """Vast.ai as a `Provider`. Facts and marks: docs in the modules beside; what is covered: QUALITY.md."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from pydantic import SecretStr
@@ -10,18 +12,28 @@ from aurora.domain.billing import BillingRule
 from aurora.domain.clock import Clock
 from aurora.domain.errors import MalformedAnswer, NoCapacity, OfferGone, OutcomeUnknown, ProviderError
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
+from aurora.domain.offer import Offer
 from aurora.domain.operation import Operation
-from aurora.providers.base import CallGuard, Capabilities, Cursor, HealthReport, OffersPage
+from aurora.providers.account import bearer, client_of
+from aurora.providers.base import (
+    CallGuard,
+    Capabilities,
+    Cursor,
+    HealthReport,
+    OffersPage,
+    Rejection,
+)
 from aurora.providers.fields import Fields, Odd
 from aurora.providers.http import JsonClient
-from aurora.providers.metrics import MeteredGuard, ProviderMetrics
-from aurora.providers.reading import GpuNames, Places
-from aurora.providers.request import Credential, Transport
+from aurora.providers.identity import MarketIdentity
+from aurora.providers.metrics import MeteredGuard
+from aurora.providers.reading import GpuNames, Places, ReadRows
+from aurora.providers.request import Transport
 from aurora.providers.vastai import instances, parse
 from aurora.providers.vastai.base_url import BASE_URL
 from aurora.providers.vastai.client import CreateAnswer, InstancesPage, VastClient
 from aurora.providers.vastai.launch import create_body, offer_id, secrets_of
-from aurora.providers.vastai.limits import GPU_NAMES, ROWS_ASKED, SEARCH
+from aurora.providers.vastai.limits import GPU_NAMES, ROWS_ASKED, ROWS_SEEN, SEARCH
 from aurora.providers.vastai.logs import VastLogs
 from aurora.providers.vastai.names import KNOWN_GPU_NAMES, in_order_of_demand
 from aurora.providers.vastai.parse import OfferReader
@@ -59,7 +71,7 @@ class VastAccount:
     request_id: Callable[[], str | None] = lambda: None
 
 
-class VastProvider:
+class VastProvider(MarketIdentity):
     """One Vast.ai account. Every request passes the guard once."""
 
     def __init__(
@@ -73,9 +85,9 @@ class VastProvider:
         emulated: bool = False,
         name: str = "vastai",
     ) -> None:
-        self._name = name
-        self._client = client
         self._guard = MeteredGuard(guard)
+        super().__init__(name, capabilities=CAPABILITIES, billing=BILLING, guard=self._guard)
+        self._client = client
         self._clock = clock
         self._reader = OfferReader(name, gpus=gpus, places=places, emulated=emulated)
         self._logs = VastLogs(client, guard=self._guard, clock=clock, provider=name)
@@ -87,16 +99,8 @@ class VastProvider:
         cls, account: VastAccount, *, guard: CallGuard, clock: Clock, gpus: GpuNames, places: Places
     ) -> "VastProvider":
         """The provider of one account; no request is sent yet. Raises Misconfigured."""
-        http = JsonClient(
-            account.name,
-            account.base_url,
-            clock=clock,
-            credentials=(Credential("Authorization", account.api_key, prefix="Bearer "),),
-            transport=account.transport,
-            request_id=account.request_id,
-        )
         return cls(
-            VastClient(http),
+            VastClient(client_of(account, JsonClient, bearer(account.api_key), clock=clock)),
             guard=guard,
             clock=clock,
             gpus=gpus,
@@ -107,22 +111,6 @@ class VastProvider:
 
     def __repr__(self) -> str:
         return f"VastProvider({self._client!r})"
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
-    def billing(self) -> BillingRule:
-        return BILLING
-
-    def get_metrics(self) -> ProviderMetrics:
-        """Outcomes of this provider's calls."""
-        return self._guard.metrics
 
     # The catalogue
 
@@ -164,13 +152,10 @@ class VastProvider:
             "allocated_storage": ALLOCATED_GB,
         }
         rows = await self._searched(Operation.OFFERS, query)
-        read = self._reader.offers(
-            [row for row in rows if Row.of(row).id not in walk.seen],
-            slice_key=cursor.slice_key,
-            seen_at=read_at,
-            allocated_gb=ALLOCATED_GB,
-        )
-        step = walk.after([Row.of(row) for row in rows])
+        listed = [Row.of(row) for row in rows]
+        fresh = [row for row, place in zip(rows, listed, strict=True) if place.id not in walk.seen]
+        read = await self._read(fresh, slice_key=cursor.slice_key, seen_at=read_at)
+        step = walk.after(listed)
         return OffersPage(
             cursor,
             read.offers,
@@ -179,6 +164,20 @@ class VastProvider:
             complete=step.complete,
             read_at=read_at,
         )
+
+    async def _read(self, rows: Sequence[object], *, slice_key: str, seen_at: datetime) -> ReadRows:
+        """The offers in the rows, some milliseconds' worth at a time: others wait for the event loop too."""
+        offers: dict[str, Offer] = {}
+        rejected: list[Rejection] = []
+        for start in range(0, len(rows), ROWS_SEEN):
+            portion = rows[start : start + ROWS_SEEN]
+            read = self._reader.offers(
+                portion, slice_key=slice_key, seen_at=seen_at, allocated_gb=ALLOCATED_GB
+            )
+            offers.update((offer.external_id, offer) for offer in read.offers)
+            rejected += read.rejected
+            await asyncio.sleep(0)
+        return ReadRows(tuple(offers.values()), tuple(rejected))
 
     async def _searched(self, operation: Operation, query: dict[str, object]) -> list[object]:
         """The rows, charged to the day's quota: one was paid with the call."""
@@ -318,14 +317,7 @@ class VastProvider:
             started = self._clock.monotonic()
             answer = await self._client.current_user()
             elapsed_ms = (self._clock.monotonic() - started) * 1000
-            credit = parse.credit_usd(answer)
-            detail = "no credit left" if credit is not None and credit <= 0 else ""
-            return HealthReport(
-                ok=True,
-                response_ms=elapsed_ms,
-                detail=detail,
-                credit_usd=None if credit is None else float(credit),
-            )
+            return HealthReport.with_credit(parse.credit_usd(answer), response_ms=elapsed_ms)
 
         return await self._guard.call(Operation.HEALTH, send)
 

@@ -58,16 +58,10 @@ async def bought(aurora, market):
 
 
 @pytest.mark.parametrize(
-    ("market", "settings"),
-    [
-        ("aethir", {}),
-        ("flux", {}),
-        ("render", {}),
-        ("render", {"render_secret_key": "emulated"}),
-    ],
-    ids=["aethir", "flux", "render", "render, Dispersed"],
+    ("market", "settings", "minutes"),
+    [("flux", {}, 15), ("aethir", {}, 90), ("render", {"render_secret_key": "emulated"}, 90)],
+    ids=["flux, less than its minimum", "aethir", "render, Dispersed"],
 )
-@pytest.mark.parametrize("minutes", [15, 90])
 async def test_the_cost_of_a_deployment_is_the_markets_own_to_the_cent(
     database_url, market, settings, minutes
 ):

@@ -1,6 +1,5 @@
 """The io.net adapter against its emulator: the whole way, the money, the traps of the documents, a sample of faults."""
 
-import asyncio
 import random
 from decimal import Decimal
 
@@ -8,13 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from aurora.domain.errors import (
-    CredentialRefused,
-    InstanceNotFound,
     MalformedAnswer,
     NoCapacity,
     OfferGone,
     OutcomeUnknown,
-    ProviderError,
 )
 from aurora.domain.instance import InstanceState
 from aurora.providers.base import SupportsPrepay
@@ -232,51 +228,6 @@ async def test_a_failed_placement_is_failed_and_over(market):
     await market.provider.terminate(job)
 
 
-async def test_an_unknown_status_is_kept(market):
-    job, _ = await started(market)
-    await market.happens("status", job, status="migrating")
-
-    seen = await market.provider.status(job)
-
-    assert (seen.state, seen.raw_state) == (S.UNKNOWN, "migrating")
-    assert [each.state for each in await market.provider.list_own()] == [S.UNKNOWN]
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "reset"},
-        {"kind": "html"},
-        {"kind": "truncate"},
-        {"kind": "status", "code": 500},
-        {"kind": "status", "code": 429, "headers": {"Retry-After": "3"}},
-    ],
-    ids=str,
-)
-async def test_a_fault_of_every_operation_is_a_providers_error_and_never_an_absence(market, fault):
-    provider = market.provider
-    job, _ = await started(market)
-    await market.fault(operation="*", **fault)
-    calls = [
-        market.offers,
-        lambda: provider.quote(OFFER, gpu_count=1, disk_gb=1),
-        lambda: provider.create(order(name="aurora-abc123-0123456789ab-2")),
-        lambda: provider.status(job),
-        provider.list_own,
-        lambda: lines(provider.logs(job)),
-        lambda: provider.extend(job, seconds=60),
-        provider.health,
-    ]
-
-    for call in calls:
-        with pytest.raises(ProviderError) as caught:
-            await call()
-        assert not isinstance(caught.value, InstanceNotFound | OfferGone)
-        assert "any-key" not in str(caught.value)
-    await market.heal()
-    assert (await provider.status(job)).state is S.RUNNING
-
-
 async def test_a_lost_answer_to_a_create_is_sent_once_and_found_despite_a_lagging_list():
     def guarded(url, clock):
         policy = GuardPolicy(limiter=LimiterPolicy(rate_per_min=6000), retry=RetryPolicy(jitter_s=0))
@@ -293,17 +244,3 @@ async def test_a_lost_answer_to_a_create_is_sent_once_and_found_despite_a_laggin
         assert await market.provider.list_own() == ()
         market.clock.elapsed += market.provider.capabilities.list_settles_within_s
         assert [each.name for each in await market.provider.list_own()] == [NAME]
-
-
-async def test_a_wrong_key_is_refused():
-    async with emulated("ionet", lambda url, clock: connected(url, clock, key="invalid")) as market:
-        with pytest.raises(CredentialRefused):
-            await market.provider.health()
-
-
-async def test_many_deployments_are_listed_to_the_last_page(market):
-    names = [f"aurora-abc123-0123456789ab-{number}" for number in range(1, 131)]
-    await asyncio.gather(*(market.provider.create(order("net-12.3.1", name=name)) for name in names))
-
-    assert {each.name for each in await market.provider.list_own()} == set(names)
-    assert await market.calls("list") == 2

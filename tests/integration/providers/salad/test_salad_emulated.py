@@ -1,7 +1,6 @@
 """The SaladCloud adapter against its emulator: the whole way, the money, the traps of the documents, a sample of faults."""
 
 import random
-from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -78,24 +77,6 @@ async def test_the_whole_way_from_offer_to_gone(market):
     assert [each.name for each in own] == [NAME]
     assert len(told) == 3
     assert await provider.list_own() == ()
-
-
-async def test_it_takes_minutes_to_run_and_only_running_is_billed(market):
-    await started(market)
-    row = await market.row(NAME)
-    market.clock.elapsed += 1234.5
-    await market.provider.terminate(NAME)
-    await market.until_gone(NAME)
-    row = await market.row(NAME)
-
-    waited, ran = (
-        (datetime.fromisoformat(row[end]) - datetime.fromisoformat(row[start])).total_seconds()
-        for start, end in (("started_at", "running_at"), ("running_at", "stopped_at"))
-    )
-    assert 100 < waited < 300
-    assert ran >= 1234.5
-    ours = market.provider.billing.cost(PRICE, ran)
-    assert abs(ours - await market.billed(NAME)) < Decimal("0.01")
 
 
 async def test_what_never_ran_costs_nothing(market):
@@ -220,41 +201,6 @@ async def test_an_unknown_status_is_kept(market):
     await market.happens("status", NAME, status="hibernating")
 
     assert (await market.provider.status(NAME)).state is S.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "reset"},
-        {"kind": "html"},
-        {"kind": "truncate"},
-        {"kind": "status", "code": 500},
-        {"kind": "status", "code": 403, "body": "<html>error 1010</html>"},
-        {"kind": "status", "code": 429},
-    ],
-    ids=str,
-)
-async def test_a_fault_of_every_operation_is_a_providers_error_and_never_an_absence(market, fault):
-    provider = market.provider
-    await started(market)
-    await market.fault(operation="*", **fault)
-    calls = [
-        market.offers,
-        lambda: provider.quote(OFFER, gpu_count=1, disk_gb=1),
-        lambda: provider.create(order(name="aurora-abc123-0123456789ab-2")),
-        lambda: provider.status(NAME),
-        provider.list_own,
-        lambda: lines(provider.logs(NAME)),
-        provider.health,
-    ]
-
-    for call in calls:
-        with pytest.raises(ProviderError) as caught:
-            await call()
-        assert not isinstance(caught.value, InstanceNotFound | OfferGone | CredentialRefused)
-        assert "any-key" not in str(caught.value)
-    await market.heal()
-    assert (await provider.status(NAME)).state is S.RUNNING
 
 
 async def test_a_lost_answer_to_a_create_is_sent_once_and_found_by_its_name():

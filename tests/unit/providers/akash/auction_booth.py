@@ -31,7 +31,7 @@ PRICES = {
 _NO_LEASE = 4001
 
 
-def _provider(owner: str) -> dict[str, Any]:
+def provider_row(owner: str) -> dict[str, Any]:
     return {
         "owner": owner,
         "hostUri": f"https://{owner[-6:]}.example.net:8443",
@@ -50,7 +50,7 @@ class AuctionBooth(Booth):
     def __init__(self, clock: Any) -> None:
         super().__init__(clock)
         self.prices = PRICES
-        self.providers = [_provider(NEAR), _provider(FAR)]
+        self.providers = [provider_row(NEAR), provider_row(FAR)]
         self.logs: dict[str, list[str]] = {}
 
     def _create(self, body: dict[str, Any]) -> Reply:

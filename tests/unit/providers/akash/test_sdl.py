@@ -7,7 +7,7 @@ import yaml
 from aurora.domain.errors import InvalidProviderRequest
 from aurora.providers.akash.manifest import manifest_json
 from aurora.providers.akash.offer_id import OfferId
-from aurora.providers.akash.sdl import order_for
+from aurora.providers.akash.sdl import order_for, terms_for
 from tests.unit.providers.akash.booth import FAR, NAME, OFFER, spec
 
 
@@ -44,6 +44,15 @@ def test_the_same_spec_gives_the_same_order_and_another_name_another_hash():
 
     assert (first.sdl, first.manifest, first.hash) == (again.sdl, again.manifest, again.hash)
     assert other.hash != first.hash
+
+
+def test_the_terms_are_those_of_the_order():
+    asked = spec(registry_login="user:secret-word@registry.example", env={"A": "on"})
+
+    order, terms = order_for("akash", asked), terms_for("akash", asked)
+
+    assert (terms.manifest, terms.hash, terms.secrets) == (order.manifest, order.hash, order.secrets)
+    assert (repr(order), repr(terms)) == (f"Order({order.hash})", f"Terms({order.hash})")
 
 
 def test_the_placement_is_called_like_the_instance_and_the_environment_says_it_too():
@@ -128,6 +137,11 @@ def test_any_memory_and_interface_are_left_out():
 def test_what_cannot_be_sent_is_refused_before_anything_is(wrong):
     with pytest.raises(InvalidProviderRequest):
         order_for("akash", spec(**wrong))
+
+
+def test_terms_are_refused_as_orders_are():
+    with pytest.raises(InvalidProviderRequest, match="disk_gb: "):
+        terms_for("akash", spec(disk_gb=-1))
 
 
 def test_a_refusal_never_quotes_a_value():

@@ -18,11 +18,17 @@ NAME = "aurora-abc123-0123456789ab-1"
 
 
 def gateway_at(
-    server: Loopback, *, clock: SkippingClock, guard: Any = None, attempt_s: float = 5, **more: Any
+    server: Loopback,
+    *,
+    clock: SkippingClock,
+    guard: Any = None,
+    attempt_s: float = 5,
+    name: str = "aethir",
+    **more: Any,
 ) -> GatewayProvider:
     """The adapter under test, talking to `server`."""
     account = GatewayAccount(
-        "aethir", SecretStr(KEY), f"{server.url}/v1", transport=Transport(attempt_s=attempt_s), **more
+        name, SecretStr(KEY), f"{server.url}/v1", transport=Transport(attempt_s=attempt_s), **more
     )
     return GatewayProvider.connect(
         account,

@@ -4,19 +4,13 @@ import pytest
 
 from aurora.domain.errors import (
     CredentialRefused,
-    InstanceNotFound,
-    InvalidProviderRequest,
     Misconfigured,
-    NoCapacity,
-    NotSupported,
-    OfferGone,
     OutcomeUnknown,
-    PaymentRequired,
     RateLimited,
     Unavailable,
 )
 from aurora.providers.base import Cursor
-from aurora.providers.gateway.errors import KeyInUse, StalePosition
+from aurora.providers.gateway.errors import KeyInUse
 from tests.unit.providers.gateway.gateway_booth import OFFER, gateway_at, refusal, spec
 from tests.unit.providers.loopback import Loopback, Reply, SkippingClock
 
@@ -50,35 +44,6 @@ async def error_of(call, answer):
     return None
 
 
-@every_call
-@pytest.mark.parametrize(
-    ("status", "code", "meaning"),
-    [
-        (400, "bad_json", InvalidProviderRequest),
-        (400, "missing_idempotency_key", InvalidProviderRequest),
-        (400, "invalid_cursor", StalePosition),
-        (401, "unauthenticated", CredentialRefused),
-        (402, "insufficient_funds", PaymentRequired),
-        (403, "forbidden", CredentialRefused),
-        (422, "invalid_request", InvalidProviderRequest),
-        (429, "rate_limited", RateLimited),
-        (409, "no_capacity", NoCapacity),
-        (409, "price_changed", OfferGone),
-        (410, "logs_expired", NotSupported),
-        (500, "internal", Unavailable),
-        (502, "upstream_error", Unavailable),
-        (503, "unavailable", Unavailable),
-        (504, "upstream_timeout", Unavailable),
-    ],
-)
-async def test_a_documented_error_has_its_meaning(call, status, code, meaning):
-    error = await error_of(call, refusal(status, code))
-
-    assert type(error) is meaning
-    assert error.status == status
-    assert code in error.detail
-
-
 @pytest.mark.parametrize("code", ["idempotency_mismatch", "idempotency_in_progress"])
 async def test_a_key_that_is_known_already_leaves_the_outcome_open_and_is_not_the_markets_fault(code):
     error = await error_of("create", refusal(409, code, headers={"Retry-After": "1"}))
@@ -86,22 +51,6 @@ async def test_a_key_that_is_known_already_leaves_the_outcome_open_and_is_not_th
     assert type(error) is KeyInUse
     assert isinstance(error, OutcomeUnknown)
     assert (error.outcome_known, error.counts_against_provider) == (False, False)
-
-
-@pytest.mark.parametrize(
-    ("call", "meaning"),
-    [
-        ("create", OfferGone),
-        ("status", InstanceNotFound),
-        ("logs", InstanceNotFound),
-        ("terminate", type(None)),
-        ("offers", Misconfigured),
-        ("list", Misconfigured),
-        ("health", Misconfigured),
-    ],
-)
-async def test_not_found_is_about_what_was_asked_for(call, meaning):
-    assert type(await error_of(call, refusal(404, "not_found"))) is meaning
 
 
 @every_call

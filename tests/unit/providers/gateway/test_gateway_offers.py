@@ -25,35 +25,6 @@ def rejected(*rows):
     ]
 
 
-KNOWN = [
-    # the examples of docs/gateway.md and gateway-openapi.yaml, per GPU worked out by hand
-    ({}, "rtx4090", None, 1, "0.35"),
-    (
-        {"gpu_model": "NVIDIA H100 SXM5", "gpu_count": 8, "vram_gb": 80, "price_per_hour": "11.920000"},
-        *("h100", "sxm", 8, "1.49"),
-    ),
-    (
-        {"gpu_model": "NVIDIA H200 SXM", "gpu_count": 8, "vram_gb": 141, "price_per_hour": "17.600000"},
-        *("h200", "sxm", 8, "2.20"),
-    ),
-    (
-        {"gpu_model": "NVIDIA RTX 5090", "vram_gb": 32, "price_per_hour": "0.690000"},
-        "rtx5090",
-        None,
-        1,
-        "0.69",
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "family", "form", "gpus", "per_gpu"), KNOWN)
-def test_known_offers_have_their_model_and_their_price_per_gpu_hour(changes, family, form, gpus, per_gpu):
-    offer = read(**changes)
-
-    assert (offer.gpu.family, offer.gpu.form, offer.gpu.known) == (family, form, True)
-    assert (offer.gpu_count, offer.price_per_gpu_hour()) == (gpus, Decimal(per_gpu))
-
-
 def test_an_offer_says_all_that_its_row_says():
     offer = read(min_billing_minutes=1440, available=4, spot=True)
 

@@ -16,6 +16,7 @@ from aurora.domain.errors import (
 )
 from aurora.domain.instance import InstanceState
 from aurora.domain.operation import Operation
+from aurora.domain.records import BEYOND_CAP
 from aurora.providers.base import Cursor
 from tests.unit.providers.gateway.gateway_booth import (
     KEY,
@@ -79,7 +80,7 @@ async def test_a_list_beyond_the_cap_is_not_read_further_and_nothing_of_it_is_be
         await provider.aclose()
 
     assert [page.complete for page in pages] == [True, False]
-    assert pages[-1].rejected[-1].reason == "the list goes on after 4 rows"
+    assert pages[-1].rejected[-1].reason == BEYOND_CAP
 
 
 async def test_a_position_that_the_gateway_forgot_ends_the_walk_and_proves_nothing(market):

@@ -41,6 +41,7 @@ def ionet_at(
     patience: Patience = QUICK,
     refund: RefundRule = RefundRule.FIRST_HOUR_KEPT,
     billing_model: str | None = None,
+    **more: Any,
 ) -> IonetProvider:
     """The adapter under test, talking to `server`."""
     account = IonetAccount(
@@ -50,6 +51,7 @@ def ionet_at(
         patience=patience,
         refund=refund,
         billing_model=billing_model,
+        **more,
     )
     return IonetProvider.connect(
         account, guard=guard if guard is not None else DirectGuard(), clock=clock, gpus=GPUS, places=PLACES

@@ -6,15 +6,10 @@ from decimal import Decimal
 import pytest
 
 from aurora.domain.errors import (
-    CredentialRefused,
     InstanceNotFound,
     InvalidProviderRequest,
     MalformedAnswer,
     Misconfigured,
-    NoCapacity,
-    OutcomeUnknown,
-    PaymentRequired,
-    RateLimited,
     Unavailable,
 )
 from aurora.domain.instance import InstanceState
@@ -113,43 +108,6 @@ async def test_what_is_certainly_wrong_is_refused_before_anything_is_sent(room, 
 
     assert room.server.asked == []
     assert SECRET not in str(caught.value)
-
-
-EXTRA = [{"loc": ["body", "x"], "msg": "Extra inputs", "type": "extra_forbidden", "input": SECRET}]
-
-
-@pytest.mark.parametrize(
-    ("answer", "meaning"),
-    [
-        (refusal(422, EXTRA), InvalidProviderRequest),
-        (refusal(422, "resource_private_name is invalid"), InvalidProviderRequest),
-        (refusal(400, "Bad image"), InvalidProviderRequest),
-        (refusal(401, "Unauthorized"), CredentialRefused),
-        (refusal(403, "wrong project"), CredentialRefused),
-        (refusal(402, "Insufficient IO credits"), PaymentRequired),
-        (refusal(400, "Insufficient credit balance"), PaymentRequired),
-        (Reply({"status": "payment_required", "payment": {}}), PaymentRequired),
-        (refusal(409, "Cluster name already exists"), OutcomeUnknown),
-        (refusal(400, "The name is taken"), OutcomeUnknown),
-        (refusal(409, "Not enough replicas available"), NoCapacity),
-        (refusal(400, "hardware 12 is sold out"), NoCapacity),
-        (refusal(429, "slow down"), RateLimited),
-        (refusal(404, "Not Found"), Misconfigured),
-        (refusal(500, "oops"), Unavailable),
-        (Reply("<!DOCTYPE html>", status=403), Unavailable),
-        (Reply("<html>", status=502), Unavailable),
-        (Reply(""), MalformedAnswer),
-        (Reply({"status": "success"}), MalformedAnswer),
-    ],
-)
-async def test_every_answer_to_a_create_has_its_meaning(room, answer, meaning):
-    room.answers("POST", "/deploy", answer)
-
-    with pytest.raises(meaning) as caught:
-        await room.made()
-
-    assert SECRET not in str(caught.value)
-    assert room.server.count("POST", "/enterprise/v1/io-cloud/caas/deploy") == 1
 
 
 @pytest.mark.parametrize(

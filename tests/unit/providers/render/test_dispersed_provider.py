@@ -6,16 +6,11 @@ from decimal import Decimal
 import pytest
 
 from aurora.domain.errors import (
-    CredentialRefused,
     InstanceNotFound,
     InvalidProviderRequest,
     MalformedAnswer,
-    Misconfigured,
     NotSupported,
     OfferGone,
-    PaymentRequired,
-    ProviderError,
-    RateLimited,
     Unavailable,
 )
 from aurora.domain.instance import InstanceState as S
@@ -173,41 +168,6 @@ async def test_a_job_may_come_inside_data_and_rows_as_a_bare_list(market):
 
     assert (await market.provider.create(spec())).external_id == uuid(7)
     assert (await market.provider.offers_page(Cursor("all"))).offers
-
-
-@pytest.mark.parametrize(
-    ("answer", "meaning"),
-    [
-        (refusal(400), InvalidProviderRequest),
-        (refusal(401), CredentialRefused),
-        (refusal(402), PaymentRequired),
-        (refusal(403), CredentialRefused),
-        (refusal(404), Misconfigured),
-        (refusal(422), InvalidProviderRequest),
-        (refusal(429, headers={"Retry-After": "3"}), RateLimited),
-        (refusal(500), Unavailable),
-        (Reply("<html>", status=502), Unavailable),
-        (Reply({"data": {}}), MalformedAnswer),
-        (Reply("[]x"), MalformedAnswer),
-    ],
-)
-async def test_an_error_has_its_meaning(market, answer, meaning):
-    market.server.handler = answer
-
-    with pytest.raises(ProviderError) as caught:
-        await market.provider.health()
-    assert type(caught.value) is meaning
-
-
-@pytest.mark.parametrize(
-    "page", [Reply("404 page not found", status=404), Reply({"detail": "no"}, status=404)]
-)
-async def test_a_404_in_other_words_proves_no_absence(market, page):
-    market.server.handler = page
-
-    for attempt in (market.provider.status(uuid(1)), market.provider.terminate(uuid(1))):
-        with pytest.raises(Misconfigured):
-            await attempt
 
 
 async def test_a_cancel_that_is_refused_is_success_only_for_what_has_ended(market):

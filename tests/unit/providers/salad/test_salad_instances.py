@@ -5,13 +5,9 @@ from datetime import timedelta
 import pytest
 
 from aurora.domain.errors import (
-    CredentialRefused,
     InstanceNotFound,
     InvalidProviderRequest,
     MalformedAnswer,
-    Misconfigured,
-    OutcomeUnknown,
-    PaymentRequired,
     ProviderError,
     RateLimited,
     Unavailable,
@@ -139,35 +135,6 @@ async def test_what_is_certainly_wrong_is_refused_before_anything_is_created(roo
 
 
 THIRD_PARTY = sample("fixtures_thirdparty_client.json")
-
-
-@pytest.mark.parametrize(
-    ("answer", "meaning"),
-    [
-        (Reply(THIRD_PARTY[3]["body"], status=400), InvalidProviderRequest),
-        (Reply(THIRD_PARTY[4]["body"], status=409), OutcomeUnknown),
-        (problem(400, "Bad Request", kind="name_conflict"), OutcomeUnknown),
-        (problem(400, "Bad Request", detail="A group with this name was recently deleted."), OutcomeUnknown),
-        (problem(400, "Bad Request", kind="no_credits_available"), PaymentRequired),
-        (problem(403, "Forbidden", detail="Replica quota exceeded"), RateLimited),
-        (problem(403, "Forbidden", detail=f"no right {SECRET}"), CredentialRefused),
-        (problem(401, "Unauthorized"), CredentialRefused),
-        (problem(404, "Not Found"), Misconfigured),
-        (problem(429, "Too Many Requests"), RateLimited),
-        (Reply(THIRD_PARTY[6]["body_text"], status=503), Unavailable),
-        (Reply("<html>error code: 1010</html>", status=403), Unavailable),
-        (Reply("", status=201), MalformedAnswer),
-        (Reply({"name": "somebody-elses"}, status=201), OutcomeUnknown),
-    ],
-)
-async def test_every_answer_to_a_create_has_its_meaning(room, answer, meaning):
-    room.answers("POST", CONTAINERS, answer)
-
-    with pytest.raises(meaning) as caught:
-        await room.made()
-
-    assert SECRET not in str(caught.value)
-    assert room.server.count("POST", CONTAINERS) == 1
 
 
 async def test_a_name_that_is_taken_is_adopted_where_its_group_is_shown(room):

