@@ -80,6 +80,11 @@ class PostgresServer:
             raise
 
     @property
+    def pid(self) -> int | None:
+        """Of the process that starts all others of the server."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def url(self) -> str:
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self._port}/postgres"
 
@@ -182,6 +187,11 @@ class Databases:
         self._server: PostgresServer | None = None
         self._admin_url: str | None = None
         self._templates: set[str] = set()
+
+    @property
+    def server_pid(self) -> int | None:
+        """Of the Postgres that was started here; None for a foreign one, or before the first use."""
+        return None if self._server is None else self._server.pid
 
     @asynccontextmanager
     async def sqlite(self, path: Path) -> AsyncIterator[Database]:

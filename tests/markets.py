@@ -41,7 +41,7 @@ class Market:
     ) -> None:
         self.name = name
         self._clock = clock
-        self._page_size = page_size
+        self.page_size = page_size
         self._seconds_per_page = seconds_per_page
         self.slices: dict[str, list[Offer]] = {}
         self.calls: list[str] = []
@@ -69,11 +69,11 @@ class Market:
             await self._clock.sleep(self._seconds_per_page)
         self._fail(self.calls[-1])
         listed = self.slices.get(cursor.slice_key, [])
-        start = number * self._page_size
-        more = start + self._page_size < len(listed)
+        start = number * self.page_size
+        more = start + self.page_size < len(listed)
         return OffersPage(
             cursor,
-            tuple(replace(offer, seen_at=read_at) for offer in listed[start : start + self._page_size]),
+            tuple(replace(offer, seen_at=read_at) for offer in listed[start : start + self.page_size]),
             rejected=self.rejected.get(cursor.slice_key, ()),
             next=Cursor(cursor.slice_key, str(number + 1)) if more else None,
             complete=more or cursor.slice_key not in self.capped,

@@ -8,9 +8,27 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import bench_guard, bench_process, bench_route, bench_router, bench_sync
+from tests.benchmarks import (
+    bench_first_sync,
+    bench_guard,
+    bench_lifecycle,
+    bench_process,
+    bench_route,
+    bench_router,
+    bench_sync,
+    bench_width,
+)
 
-MODULES = (bench_guard, bench_router, bench_sync, bench_route, bench_process)
+MODULES = (
+    bench_guard,
+    bench_router,
+    bench_sync,
+    bench_first_sync,
+    bench_width,
+    bench_route,
+    bench_lifecycle,
+    bench_process,
+)
 _HIDDEN = {"name", "baseline", "data", "command", "python", "steps"}
 
 

@@ -11,14 +11,15 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from aurora.db.database import Database
+from aurora.db.engine import create_writer
 from aurora.domain.clock import SystemClock
 from aurora.domain.gpu import GpuModel
 from aurora.domain.offer import Offer, PriceKind
@@ -45,19 +46,25 @@ class CountedDatabase(Database):
 
     @asynccontextmanager
     async def write(self, **how: bool) -> AsyncIterator:
-        started = time.perf_counter()
-        try:
+        with self._counted():
             async with super().write(**how) as connection:
                 yield connection
-        finally:
-            self.seconds += time.perf_counter() - started
+
+    async def transact(self, job: Callable, **how: bool) -> Any:
+        with self._counted():
+            return await super().transact(job, **how)
 
     @asynccontextmanager
     async def read(self, **how: bool) -> AsyncIterator:
-        started = time.perf_counter()
-        try:
+        with self._counted():
             async with super().read(**how) as connection:
                 yield connection
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
         finally:
             self.seconds += time.perf_counter() - started
 
@@ -242,7 +249,9 @@ async def _results() -> list[dict]:
 
 
 async def _result(dialect: str, database: Database, *, slices: int) -> dict:
-    steps = await measured(CountedDatabase(database.engine), slices=slices)
+    steps = await measured(
+        CountedDatabase(database.engine, writer=create_writer(database.engine)), slices=slices
+    )
     first, unchanged = steps[0], steps[1]
     share = unchanged["database_s"] / first["database_s"]
     worst = max(step["worst_busy_ms"] for step in steps)

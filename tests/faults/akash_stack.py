@@ -8,7 +8,8 @@ from aurora.emulators.options import EmulatorOptions
 from aurora.providers.akash.limits import BIDS, LEASE, LOG_SOCKET, PRICES
 from tests.faults.kinds import FAULTS
 from tests.faults.scenes import Scene
-from tests.faults.stack import REQUEST, TIMEOUT_S, Emulator, Ground
+from tests.faults.stack import OFFERS as VAST_OFFERS
+from tests.faults.stack import REQUEST, TIMEOUT_S, VAST, Emulator, Ground
 
 AKASH = "akash"
 
@@ -61,7 +62,7 @@ class AkashGround(Ground):
 
     emulator = AkashEmulator
     request = replace(REQUEST, providers=frozenset({AKASH}))
-    options = EmulatorOptions(offers=100, state_speed=2)
+    options = EmulatorOptions(providers=(VAST, AKASH), offers=VAST_OFFERS, state_speed=2)
     markets = (AKASH,)
     changes: Mapping[str, Any] = {
         "akash_timeout": TIMEOUT_S,

@@ -17,7 +17,7 @@ _LANDING_S = 0.0001
 """For bytes that a busy kernel has not yet handed over."""
 _TURN_S = 0.000005
 """What a turn of the loop takes, so that time never stands still. What it really took does not count: a slow machine changes nothing."""
-_THREADS = frozenset({"aiosqlite.core"})
+_THREADS = frozenset({"aiosqlite.core", "sqlalchemy.dialects.sqlite.aiosqlite"})
 """Modules whose futures are answered by a thread of theirs."""
 _LOOK_S = 0.005
 

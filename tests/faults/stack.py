@@ -198,7 +198,7 @@ class Ground:
 
     emulator: type[Emulator] = Emulator
     request = REQUEST
-    options = EmulatorOptions(offers=OFFERS, state_speed=20)
+    options = EmulatorOptions(providers=(VAST,), offers=OFFERS, state_speed=20)
     changes: Mapping[str, Any] = {}
     """Settings that all stacks of this ground have."""
     markets: tuple[str, ...] = (VAST,)

@@ -57,7 +57,11 @@ class Notices:
                 async with self._engine.connect() as connection:
                     raw = await connection.get_raw_connection()
                     tries = 0
-                    await self._talk(raw.driver_connection, heard)
+                    try:
+                        await self._talk(raw.driver_connection, heard)
+                    finally:
+                        # It listens, or is broken in a way that only the driver knows of: nobody gets it again.
+                        await connection.invalidate()
             except _LOST:
                 pass  # polling goes on without us, and says by itself that the database is away
             finally:

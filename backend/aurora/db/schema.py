@@ -1,6 +1,7 @@
 """Bringing a database to the newest schema, and asking whether it is there."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
@@ -147,14 +148,20 @@ def require(connection: Connection) -> None:
 
 def _behind(connection: Connection) -> str | None:
     """What is wrong; None for the newest schema that this code knows, and for one that it does not know yet."""
-    script = ScriptDirectory.from_config(_config())
-    head, current = script.get_current_head(), MigrationContext.configure(connection).get_current_revision()
+    head, known = _own_revisions(migrations_dir())
+    current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         return f"there is no schema yet, this Aurora needs {head}"
-    known = {found.revision for found in script.walk_revisions()}
     if current == head or current not in known:
         return None
     return f"the schema is at {current}, this Aurora needs {head}"
+
+
+@lru_cache(maxsize=2)
+def _own_revisions(folder: Path) -> tuple[str, frozenset[str]]:
+    """The newest revision of `folder` and all of them. Read once: every `GET /ready` asks, and reading runs each file."""
+    script = ScriptDirectory(str(folder))
+    return script.get_current_head() or "", frozenset(found.revision for found in script.walk_revisions())
 
 
 async def check(engine: AsyncEngine) -> None:

@@ -29,8 +29,8 @@ class _AtHand:
     def dialect(self) -> Dialect:
         return self._connection.dialect
 
-    async def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
-        return self._connection.exec_driver_sql(statement)
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.exec_driver_sql(statement, parameters)
 
     async def stream(self, statement: Executable, *, execution_options: Any = None) -> "_Portions":
         found = self._connection.execute(statement, execution_options=execution_options or {})

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.resources import files
 
 from aurora.domain import gpu_name
@@ -19,6 +20,8 @@ from aurora.domain.gpu_name import GpuName
 
 _MIB_PER_GIB = 1024
 _LONGEST_QUERY = 64
+_REMEMBERED = 4096
+"""Names that are not read anew: a market has a few hundred for its thousands of rows."""
 _QUERY = re.compile(r"[A-Za-z0-9 ._()+/,-]+")
 _GEFORCE = re.compile(r"^(?:rtx|gtx|gt)(.+)$")
 _POPULAR = ("a100", "h100", "rtx4090")
@@ -57,6 +60,7 @@ class GpuTable:
         for spec in specs:
             self._specs.setdefault(spec.family, []).append(spec)
         self._aliases = dict(_all_aliases(self._specs, aliases))
+        self._identified = lru_cache(maxsize=_REMEMBERED)(self._identify)
 
     @classmethod
     def load(cls) -> "GpuTable":
@@ -84,7 +88,9 @@ class GpuTable:
         `vram_mb` is MiB per GPU as drivers report it, `vram_gb` per GPU in GB; either wins over a size in the name.
         `interface` (`SXM5`, `PCIe`) fills a form that the name does not give.
         """
-        measured = vram_mb / _MIB_PER_GIB if vram_mb else vram_gb or None
+        return self._identified(raw_name, vram_mb / _MIB_PER_GIB if vram_mb else vram_gb or None, interface)
+
+    def _identify(self, raw_name: str, measured: float | None, interface: str | None) -> GpuModel:
         name, alias = self._resolve(gpu_name.read(raw_name))
         if alias is None:
             size = measured or name.size_gb

@@ -1,6 +1,6 @@
 """An offer: what a market sells now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -65,15 +65,18 @@ class Offer:
     inet_up_mbps: float | None = None
     verified: bool | None = None
     emulated: bool = False
+    id: str = field(init=False, repr=False, compare=False)
+    """Ours: unique over all markets."""
 
-    @property
-    def id(self) -> str:
-        """Ours: unique over all markets."""
-        return f"{self.provider}:{self.external_id}"
+    def __post_init__(self) -> None:
+        # Made once: everything that keeps offers asks for it, many times over.
+        object.__setattr__(self, "id", f"{self.provider}:{self.external_id}")
 
     def price_with_disk(self, disk_gb: float | None) -> Decimal:
         """USD per hour for the whole offer, all in, with `disk_gb` GB of disk (None: the included disk)."""
-        extra = max(0.0, (disk_gb or 0.0) - self.disk_included_gb)
+        extra = (disk_gb or 0.0) - self.disk_included_gb
+        if extra <= 0:
+            return self.price_per_hour
         return self.price_per_hour + self.disk_price_gb_hour * Decimal(str(extra))
 
     def price_per_gpu_hour(self, disk_gb: float | None = None) -> Decimal:

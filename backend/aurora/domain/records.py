@@ -143,6 +143,12 @@ class RouteAnswer:
     score: Mapping[str, float] = field(default_factory=dict)
 
 
+BEYOND_CAP = "beyond the row cap"
+"""The reason under which rows are counted that a market lists and the cap keeps us from reading; 0: nobody knows how
+many.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """One sync of one provider. `completeness` is the share of the catalogue that has been read to its end."""
@@ -160,6 +166,11 @@ class SyncReport:
     completeness: float | None = None
     unknown_gpus: int = 0
     error: str | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """The market lists more than the row cap lets us read: what is not shown is neither read nor gone."""
+        return BEYOND_CAP in self.rejected
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.resources import files
 
 from aurora.domain.errors import InvalidRequest
@@ -22,6 +23,8 @@ _CONTINENTS = frozenset({"eu", "eur", "na", "ap", "oc", "as", "europe", "asia", 
 """First parts of names such as EU-CZ-1; here `na` is North America, not Namibia."""
 _CODE_LENGTH = 2
 _LONGEST = 64
+_REMEMBERED = 4096
+"""Places that are not read anew: a market has a few hundred for its thousands of rows."""
 _ZONE = re.compile(r"(?<=\d)-?[a-z]$")
 _NUMBERED = re.compile(r"^([a-z]+(?:-[a-z]+)*?)-?\d+$")
 
@@ -59,6 +62,7 @@ class RegionTable:
         aliases: Mapping[str, tuple[str, frozenset[str]]],
     ) -> None:
         self._rtt = dict(rtt_ms)
+        self._placed = lru_cache(maxsize=_REMEMBERED)(self._place)
         self.macro_regions = tuple(sorted({origin for origin, _ in rtt_ms}))
         self._worst = {
             origin: max(rtt_ms[origin, region] for region in self.macro_regions)
@@ -117,7 +121,10 @@ class RegionTable:
 
     def place(self, text: str | None) -> Place:
         """Where a market says that something is. Never fails: what is not understood is an unknown place."""
-        label = " ".join((text or "").split()).strip(" -")
+        return self._placed(text or "")
+
+    def _place(self, text: str) -> Place:
+        label = " ".join(text.split()).strip(" -")
         name = _tidy(label)
         if not _key(name) or name in _ANYWHERE:
             return UNKNOWN_PLACE

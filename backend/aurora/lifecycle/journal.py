@@ -1,23 +1,27 @@
-"""Commits: everything a step found, in one transaction, only while the claim holds."""
+"""Commits: everything a step found, in one transaction, only while the claim holds.
+
+Steps that end at the same time, and whoever then wants the next work, share a transaction.
+"""
 
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.database import Database
-from aurora.db.repositories import decisions, deployments, holds
+from aurora.db.grouped import Grouped
+from aurora.db.repositories import claims
+from aurora.db.repositories.claims import Standing
 from aurora.db.repositories.holds import Hold
-from aurora.domain.errors import AuroraError
-from aurora.domain.records import Attempt, DeploymentView
+from aurora.domain.records import Attempt, Deployment, DeploymentView
+from aurora.lifecycle.pages import Ask, ClaimLost, Due, Entry, Page, Written, due_at, write
 from aurora.lifecycle.work import Outcome, Work
 
+__all__ = ["ClaimLost", "Journal", "Watchers"]
 
-class ClaimLost(AuroraError):
-    """Another worker took the deployment over: what this step found is dropped."""
-
-    code = "claim_lost"
+_LARGEST = 64
+"""Pages in one transaction: on SQLite nobody else writes until its end."""
 
 
 class Watchers(Protocol):
@@ -44,32 +48,40 @@ class Journal:
     def __init__(self, database: Database, watchers: Watchers) -> None:
         self._database = database
         self._watchers = watchers
+        self._pages: Grouped[Entry, Written] = Grouped(database, write, largest=_LARGEST)
+
+    async def take_due(self, ask: Ask) -> Due:
+        """Claim what is due. Raises DatabaseUnavailable."""
+        return cast("Due", await self._pages.commit(ask))
 
     async def keep(self, work: Work) -> None:
         """Commit and keep the claim: called before anything irreversible. Raises ClaimLost."""
+        await self._commit(Page(work))
 
-        async def kept(connection: AsyncConnection) -> None:
-            if not await deployments.progress(connection, work.deployment, loaded=work.loaded):
-                raise ClaimLost(work.deployment.id)
-            await self._write(connection, work)
+    async def go_on(self, work: Work, *, claim_s: float) -> None:
+        """Commit, and work on under the claim for another `claim_s` seconds; what was asked for meanwhile is in `work`.
 
-        await self._database.transact(kept)
-        self._tell(work)
+        Raises as `finish`.
+        """
+        until = work.now + timedelta(seconds=claim_s)
+        work.go_on(await self._commit(Page(work, final=True, claimed_until=until)))
 
-    async def finish(self, work: Work) -> None:
-        """Commit and give the claim back. Raises ClaimLost, and CapacityTaken when the next attempt's offer is gone."""
+    async def finish(self, work: Work) -> datetime | None:
+        """Commit and give the claim back. When it is due again; None when it has ended.
+
+        Raises ClaimLost, and CapacityTaken when the next attempt's offer is gone.
+        """
         again = timedelta(seconds=work.look_again if work.look_again is not None else 5.0)
+        page = Page(work, final=True, frees_until=work.now + again)
+        return due_at(page, await self._commit(page))
 
-        async def finished(connection: AsyncConnection) -> None:
-            written = await deployments.settle(
-                connection, work.deployment, loaded=work.loaded, due_at=work.now + again, now=work.now
-            )
-            if not written:
-                raise ClaimLost(work.deployment.id)
-            await self._write(connection, work)
+    async def release(self, loaded: Deployment, *, due_at: datetime) -> None:
+        """Give the claim back unwritten."""
 
-        await self._database.transact(finished)
-        self._tell(work)
+        async def released(connection: AsyncConnection) -> None:
+            await claims.release(connection, [loaded], due_at=due_at)
+
+        await self._database.transact(released)
 
     def learn(self, unknown: Iterable[Hold]) -> None:
         """Other replicas hold this: the next decision knows it."""
@@ -80,52 +92,19 @@ class Journal:
         for number in work.gathered.added:
             self._watchers.dropped(work.attempts[number])
 
-    async def _write(self, connection: AsyncConnection, work: Work) -> None:
-        found = work.gathered
-        for values in found.decisions:
-            await decisions.add(connection, values)
-        for number in sorted(found.added):
-            await deployments.add_attempt(connection, work.attempts[number])
-        for number in sorted(found.attempts - found.added):
-            await deployments.save_attempt(connection, work.attempts[number])
-        await deployments.add_events(connection, found.events)
-        await self._write_holds(connection, work)
-        for one in found.outcomes:
-            await decisions.add_outcome(
-                connection,
-                decision_id=one.decision_id,
-                attempt=one.attempt,
-                kind=one.kind,
-                provider=one.provider,
-                host=one.host,
-                t_known=work.now,
-                ttr_s=one.ttr_s,
-                latency_ms=one.latency_ms,
-                cost_usd=one.cost_usd,
-            )
-        for attempt, text in found.logs.items():
-            await deployments.archive_logs(
-                connection, work.deployment.id, attempt=attempt, at=work.now, text=text
-            )
-
-    async def _write_holds(self, connection: AsyncConnection, work: Work) -> None:
-        for hold in work.gathered.holds:
-            knew = None if hold.attempt is None else work.gathered.knew.get(hold.attempt)
-            if knew is None:
-                await holds.add(connection, hold)
-            else:
-                await holds.claim(connection, hold, known=knew)
-        for attempt, at in work.gathered.launched:
-            await holds.launched(connection, work.deployment.id, attempt=attempt, at=at)
-        for attempt in work.gathered.released:
-            await holds.release(connection, work.deployment.id, attempt=attempt)
+    async def _commit(self, page: Page) -> Standing:
+        found = cast("Standing", await self._pages.commit(page))
+        self._tell(page.work)
+        return found
 
     def _tell(self, work: Work) -> None:
         outcomes, taken = work.gathered.outcomes, work.gathered.holds
+        seen = work.visible
         work.committed()
         for hold in taken:
             self._watchers.held(hold)
         for one in outcomes:
             self._watchers.outcome(one)
-        ordered = tuple(work.attempts[number] for number in sorted(work.attempts))
-        self._watchers.deployment_changed(DeploymentView(work.deployment, ordered))
+        if seen:
+            ordered = tuple(work.attempts[number] for number in sorted(work.attempts))
+            self._watchers.deployment_changed(DeploymentView(work.deployment, ordered))

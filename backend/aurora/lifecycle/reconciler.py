@@ -2,25 +2,24 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from aurora.db.database import Database
-from aurora.db.repositories import deployments
 from aurora.db.repositories.holds import CapacityTaken
 from aurora.domain.errors import AuroraError, DatabaseUnavailable
 from aurora.domain.records import DeploymentView
 from aurora.lifecycle.context import Context
-from aurora.lifecycle.journal import ClaimLost
+from aurora.lifecycle.pages import Ask, ClaimLost
 from aurora.lifecycle.step import step
 from aurora.lifecycle.steps.fail_over import choose_again
 from aurora.lifecycle.work import Work
 
+T = TypeVar("T")
 _RACES = 20
+_IN_A_ROW = 4
+"""Steps of one deployment before others have their turn."""
 
 
 class Report(Protocol):
@@ -45,24 +44,24 @@ class Reconciler:
         self,
         context: Context,
         *,
-        database: Database,
         report: Report,
         deadline: Callable[[float], AbstractContextManager[object]],
         pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._context = context
-        self._database = database
         self._report = report
         self._deadline = deadline
         self._pressed = pressed
-        self._kicked = asyncio.Event()
+        self._kicked = self._full = False
+        self._woken = asyncio.Event()
         self._owner = secrets.token_hex(8)
         self._running: set[asyncio.Task[None]] = set()
         self._next_due: datetime | None = None
 
     def kick(self) -> None:
         """Something is due now."""
-        self._kicked.set()
+        self._kicked = True
+        self._woken.set()
 
     async def run(self) -> None:
         """Look for due work at least every `interval` seconds, for ever."""
@@ -95,49 +94,64 @@ class Reconciler:
         policy = self._context.policy
         most = policy.concurrent_pressed if self._pressed() else policy.concurrent
         free = most - len(self._running)
-        if free <= 0:
-            self._next_due = None  # the first step that ends kicks us
-            return 0
+        self._full = free <= 0
+        self._next_due = None
+        if self._full:
+            return 0  # the first step that ends kicks us
         now = self._context.clock.now()
-
-        async def claimed(connection: AsyncConnection) -> tuple[DeploymentView, ...]:
-            views = await deployments.claim_due(
-                connection,
+        found = await self._context.journal.take_due(
+            Ask(
+                claim=f"{self._owner}-{secrets.token_hex(8)}",
                 now=now,
                 until=now + timedelta(seconds=policy.claim_s),
-                claim=f"{self._owner}-{secrets.token_hex(8)}",
                 limit=min(free, policy.batch),
             )
-            self._next_due = await deployments.next_due(connection, now=now)
-            return views
-
-        views = await self._database.transact(claimed)
-        for view in views:
+        )
+        self._next_due = found.next_due
+        for view in found.views:
             task = asyncio.create_task(self._work(view), name=f"reconcile {view.deployment.id}")
             self._running.add(task)
             task.add_done_callback(self._done)
-        return len(views)
+        self._full = len(self._running) >= most
+        return len(found.views)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._kicked.set()
+        if self._full:
+            self.kick()
+
+    def _look_at(self, due_at: datetime | None) -> None:
+        """What we gave back is due then: no need to ask the database before."""
+        if due_at is not None and (self._next_due is None or due_at < self._next_due):
+            self._next_due = due_at
+            self._woken.set()
 
     async def _wait(self) -> None:
-        """Until kicked, or the interval has passed."""
-        kicked = asyncio.ensure_future(self._kicked.wait())
-        timer = asyncio.ensure_future(self._context.clock.sleep(self._pause()))
+        """Until kicked, until something is due, or the interval has passed."""
+        clock = self._context.clock
+        ends_at = clock.monotonic() + self._context.policy.interval
+        while not self._kicked:
+            self._woken.clear()
+            pause = min(self._pause(), ends_at - clock.monotonic())
+            if pause <= 0:
+                break
+            await self._woken_within(pause)
+        self._kicked = False
+
+    async def _woken_within(self, seconds: float) -> None:
+        woken = asyncio.ensure_future(self._woken.wait())
+        timer = asyncio.ensure_future(self._context.clock.sleep(seconds))
         try:
-            await asyncio.wait({kicked, timer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({woken, timer}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            kicked.cancel()
+            woken.cancel()
             timer.cancel()
-            await asyncio.gather(kicked, timer, return_exceptions=True)
-        self._kicked.clear()
+            await asyncio.gather(woken, timer, return_exceptions=True)
 
     def _pause(self) -> float:
         """Until the next deployment is due, at most the interval (others may write what is due)."""
         interval = self._context.policy.interval
-        if self._next_due is None:
+        if self._next_due is None or self._full:
             return interval
         return min(interval, max(0.0, (self._next_due - self._context.clock.now()).total_seconds()))
 
@@ -146,10 +160,7 @@ class Reconciler:
         began = clock.monotonic()
         work = Work(view, now=clock.now())
         try:
-            with self._deadline(self._context.policy.step_s):
-                await step(self._context, work)
-            work.now = clock.now()
-            await self._finish(work)
+            await self._passes(work)
         except ClaimLost as exc:
             self._report.step_failed(view.deployment.id, exc)
             await self._release(work, again_s=0.0)
@@ -162,30 +173,38 @@ class Reconciler:
         else:
             self._report.stepped(view.deployment.id, seconds=clock.monotonic() - began)
 
-    async def _finish(self, work: Work) -> None:
-        """Commit. What another replica took meanwhile is chosen anew: what else the step found must not be lost."""
+    async def _passes(self, work: Work) -> None:
+        """A step, and those that are due at once after it, under one claim."""
+        clock, policy, journal = self._context.clock, self._context.policy, self._context.journal
+        for left in range(_IN_A_ROW, 0, -1):
+            with self._deadline(policy.step_s):
+                await step(self._context, work)
+            work.now = clock.now()
+            if not work.goes_on or left == 1:
+                break
+            await self._finish(work, lambda: journal.go_on(work, claim_s=policy.claim_s))
+        self._look_at(await self._finish(work, lambda: journal.finish(work)))
+
+    async def _finish(self, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
+        """What another replica took meanwhile is chosen anew: what else the step found must not be lost."""
         journal = self._context.journal
         for _ in range(_RACES):
             try:
-                await journal.finish(work)
+                return await commit()
             except CapacityTaken as exc:
                 journal.drop(work)
                 journal.learn(exc.unknown)
                 if not choose_again(self._context, work):
                     raise
-            else:
-                return
-        await journal.finish(work)
+        return await commit()
 
     async def _release(self, work: Work, *, again_s: float = 10.0) -> None:
         """Nothing of this pass is written; the deployment is looked at again soon."""
         self._context.journal.drop(work)
-        now = self._context.clock.now()
+        due_at = self._context.clock.now() + timedelta(seconds=again_s)
         try:
-            async with self._database.write() as connection:
-                await deployments.release_claim(
-                    connection, work.loaded, due_at=now + timedelta(seconds=again_s)
-                )
+            await self._context.journal.release(work.loaded, due_at=due_at)
+            self._look_at(due_at)
         except AuroraError as exc:
             # The claim runs out by itself; whoever comes next re-reads everything.
             self._report.step_failed(work.loaded.id, exc)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from aurora.db.repositories.claims import Standing
 from aurora.db.repositories.holds import Hold
 from aurora.domain.deployment import TRANSITIONS, AttemptState, DeploymentStatus
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, DeploymentView
@@ -29,7 +30,6 @@ class Outcome:
 class Gathered:
     """What the next commit writes."""
 
-    attempts: set[int] = field(default_factory=set)
     added: set[int] = field(default_factory=set)
     events: list[DeploymentEvent] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -51,6 +51,8 @@ class Work:
         self.loaded = view.deployment
         self.deployment = view.deployment
         self.attempts: dict[int, Attempt] = {one.number: one for one in view.attempts}
+        self.written = view.deployment
+        self.attempts_written = dict(self.attempts)
         self.now = now
         self.look_again: float | None = None
         self.gathered = Gathered()
@@ -69,8 +71,24 @@ class Work:
         """Nothing new may be started: a person, the time limit, the budget or a failure has ended it."""
         return self.deployment.wanted == "terminated" or self.deployment.end_reason is not None
 
+    @property
+    def goes_on(self) -> bool:
+        """Is the next step due at once?"""
+        return self.look_again == 0 and not self.deployment.status.ended
+
+    @property
+    def visible(self) -> bool:
+        """Does anybody but the meter see a difference to the last commit?"""
+        found, before = self.gathered, self.written
+        now = self.deployment
+        if found.events or found.added or now.status is not before.status or now.phase != before.phase:
+            return True
+        return any(
+            self.attempts[number].state is not one.state for number, one in self.attempts_written.items()
+        )
+
     def change(self, **changes: Any) -> Deployment:
-        self.deployment = replace(self.deployment, **changes)
+        self.deployment = _changed(self.deployment, changes)
         return self.deployment
 
     def move(self, status: DeploymentStatus, *, phase: str, reason: str | None = None) -> None:
@@ -86,10 +104,8 @@ class Work:
             self.change(ended_at=self.now)
 
     def change_attempt(self, attempt: Attempt, **changes: Any) -> Attempt:
-        changed = replace(self.attempts[attempt.number], **changes)
+        changed = _changed(self.attempts[attempt.number], changes)
         self.attempts[attempt.number] = changed
-        if attempt.number not in self.gathered.added:
-            self.gathered.attempts.add(attempt.number)
         return changed
 
     def add_attempt(self, attempt: Attempt) -> None:
@@ -119,3 +135,27 @@ class Work:
     def committed(self) -> None:
         """What was gathered has been written."""
         self.gathered = Gathered()
+        self.written = self.deployment
+        self.attempts_written = dict(self.attempts)
+
+    def go_on(self, found: Standing) -> None:
+        """Under the same claim, after a commit: as if it had been claimed and read anew."""
+        commands = {
+            "wanted": found.wanted,
+            "allowed_s": found.allowed_s,
+            "max_total_cost": found.max_total_cost,
+        }
+        if found.extended(self.loaded):
+            commands["warned_at"] = found.warned_at
+        self.loaded = self.deployment = self.written = _changed(self.deployment, commands)
+        self.look_again = None
+
+
+Record = TypeVar("Record", Attempt, Deployment)
+
+
+def _changed(record: Record, changes: Mapping[str, Any]) -> Record:
+    """The same one when nothing is new: most looks see what the one before them saw."""
+    if all(getattr(record, name) == value for name, value in changes.items()):
+        return record
+    return replace(record, **changes)

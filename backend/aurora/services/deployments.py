@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from aurora.db.database import Database
 from aurora.db.repositories import audit
 from aurora.db.repositories import deployments as rows
@@ -48,9 +50,7 @@ class DeploymentDesk:
         """Raises NotFound for an unknown id and for another tenant's alike."""
         async with self._database.read() as connection:
             found = await rows.find(connection, deployment_id)
-        if found is None or found.deployment.tenant != caller.tenant:
-            raise NotFound(f"no deployment {deployment_id}")
-        return shown(found)
+        return shown(_own(found, deployment_id, caller=caller))
 
     async def page(
         self,
@@ -80,10 +80,6 @@ class DeploymentDesk:
 
     async def terminate(self, deployment_id: str, *, caller: Caller) -> DeploymentView:
         """Ask for the end. Idempotent: an ended deployment is answered as it is."""
-        view = await self.get(deployment_id, caller=caller)
-        if view.deployment.status.ended:
-            caller.trail.changed = False
-            return view
         now = self._clock.now()
         asked = DeploymentEvent(
             deployment_id,
@@ -92,15 +88,23 @@ class DeploymentDesk:
             f"asked by {caller.actor}",
             data={"actor": caller.actor},
         )
-        async with self._database.write() as connection:
-            first = await rows.want_terminated(connection, deployment_id, now=now)
-            if first:
-                await rows.add_events(connection, [asked])
-                row = entry(caller, AuditAction.TERMINATE, at=now, target=deployment_id, status=202)
-                await audit.add(connection, row)
-        caller.trail.written, caller.trail.changed = first, first
-        self._kick()
-        return await self.get(deployment_id, caller=caller)
+        row = entry(caller, AuditAction.TERMINATE, at=now, target=deployment_id, status=202)
+
+        async def told(connection: AsyncConnection) -> tuple[DeploymentView, bool]:
+            view = _own(await rows.find(connection, deployment_id), deployment_id, caller=caller)
+            wanted = await rows.want_terminated(connection, deployment_id, now=now)
+            if wanted is None:
+                return view, False
+            await rows.add_events(connection, [asked])
+            await audit.add(connection, row)
+            return replace(view, deployment=wanted), True
+
+        view, first = await self._database.transact(told, urgent=True)
+        caller.trail.changed = first
+        if not view.deployment.status.ended:
+            caller.trail.written = first
+            self._kick()
+        return shown(view)
 
     async def extend(self, deployment_id: str, *, gpu_hours: Any, caller: Caller) -> DeploymentView:
         """Add GPU-hours, and their price at the ceiling x 1.2 to the cost limit. Ended or ending: Conflict."""
@@ -178,6 +182,13 @@ class DeploymentDesk:
                 return []
             raise Conflict("nothing has been started yet", code="no_instance", retry_after=2)
         return [LogLine(line) for line in text.split("\n")[-tail:]]
+
+
+def _own(found: DeploymentView | None, deployment_id: str, *, caller: Caller) -> DeploymentView:
+    """Another tenant's is as unknown as one that never was."""
+    if found is None or found.deployment.tenant != caller.tenant:
+        raise NotFound(f"no deployment {deployment_id}")
+    return found
 
 
 def shown(view: DeploymentView) -> DeploymentView:

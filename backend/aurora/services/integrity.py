@@ -181,11 +181,14 @@ def unsound(offer: Offer, *, provider: str) -> str | None:
 def _unsound_texts(offer: Offer) -> str | None:
     if not offer.external_id:
         return "no id"
-    texts = _texts(offer)
-    limited = zip(texts, _TEXT_LIMITS.values(), strict=True)
-    if len(offer.gpu.family) > _FAMILY_LIMIT or any(len(text or "") > limit for text, limit in limited):
+    texts = [text or "" for text in _texts(offer)]
+    # plain loops, here and below: every offer of every reading passes
+    for text, limit in zip(texts, _TEXT_LIMITS.values(), strict=True):
+        if len(text) > limit:
+            return "text too long"
+    if len(offer.gpu.family) > _FAMILY_LIMIT:
         return "text too long"
-    if any("\x00" in text for text in (*texts, offer.gpu.family, *offer.regions, *offer.resources) if text):
+    if "\x00" in "".join((*texts, offer.gpu.family, *offer.regions, *offer.resources)):
         return "unprintable text"
     listed = ",".join(offer.regions)
     if len(listed) > _REGIONS_LIMIT or listed.count(",") > max(0, len(offer.regions) - 1):
@@ -194,10 +197,12 @@ def _unsound_texts(offer: Offer) -> str | None:
 
 
 def _unsound_numbers(offer: Offer) -> str | None:
-    if any(value is not None and not math.isfinite(value) for value in _floats(offer)):
-        return "number not finite"
-    if any(value is not None and not 0 <= value < _INTEGER_LIMIT for value in _integers(offer)):
-        return "number out of range"
+    for size in _floats(offer):
+        if size is not None and not math.isfinite(size):
+            return "number not finite"
+    for count in _integers(offer):
+        if count is not None and not 0 <= count < _INTEGER_LIMIT:
+            return "number out of range"
     return None
 
 

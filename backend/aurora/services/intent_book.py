@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aurora.db.access_tables import audit_log
 from aurora.db.bundle import Bundle
 from aurora.db.database import Database
-from aurora.db.repositories import audit, deployments, holds, idempotency
+from aurora.db.repositories import audit, holds, idempotency
+from aurora.db.repositories.deployment_rows import attempt_row_of, event_row_of, row_of
 from aurora.db.repositories.holds import CapacityTaken, Hold
 from aurora.db.repositories.idempotency import Binding
 from aurora.db.tables import attempts as attempt_rows
@@ -216,9 +217,9 @@ def _put(bundle: Bundle, intent: Intent) -> None:
     purchase = intent.purchase
     if purchase is None:
         return
-    bundle.add(deployment_rows, deployments.row_of(purchase.deployment))
-    bundle.add(attempt_rows, deployments.attempt_row_of(purchase.attempt))
+    bundle.add(deployment_rows, row_of(purchase.deployment))
+    bundle.add(attempt_rows, attempt_row_of(purchase.attempt))
     bundle.add(capacity_holds, holds.row_of(purchase.hold))
-    bundle.add(deployment_events, deployments.event_row_of(purchase.event))
+    bundle.add(deployment_events, event_row_of(purchase.event))
     if purchase.key is not None:
         bundle.add(idempotency_keys, idempotency.row_of(purchase.key))

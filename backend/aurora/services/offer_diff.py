@@ -7,7 +7,6 @@ what was written (from that, not from the last reading, so that small steps add 
 - `reliability` by 0.005; `inet_down_mbps`, `inet_up_mbps` by 20 %; `disk_max_gb` by 2 %.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -20,7 +19,7 @@ RELIABILITY_STEP = 0.005
 _RELATIVE = {"inet_down_mbps": 0.20, "inet_up_mbps": 0.20, "disk_max_gb": 0.02}
 _MONEY = ("price_per_hour", "disk_price_gb_hour")
 _VOLATILE = {"seen_at", "max_duration_s", "reliability", *_RELATIVE, *_MONEY}
-_content = attrgetter(*(field.name for field in fields(Offer) if field.name not in _VOLATILE))
+_content = attrgetter(*(field.name for field in fields(Offer) if field.init and field.name not in _VOLATILE))
 _noisy = attrgetter(*_RELATIVE)
 _money = attrgetter(*_MONEY)
 _END_SLACK_S = 3600.0
@@ -86,13 +85,6 @@ def same(old: Offer, new: Offer) -> bool:
         and (_money(old) == _money(new) or _kept_money(old) == _kept_money(new))
         and not _drifted(old, new)
     )
-
-
-def content_hash(offer: Offer) -> str:
-    """32 hex digits over everything but `seen_at`."""
-    parts = (*_content(offer), *_kept_money(offer), *_noisy(offer), offer.reliability, offer.max_duration_s)
-    text = repr(tuple(sorted(part) if isinstance(part, frozenset) else part for part in parts))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _kept_money(offer: Offer) -> tuple[Any, ...]:

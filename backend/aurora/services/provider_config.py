@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from aurora.providers.brand import Brand
+from aurora.providers.brands import brand_of, market_names
 from aurora.services.config_section import ConfigSection
-
-MARKETS = ("vastai", "ionet", "akash", "render", "flux", "aethir", "salad")
-"""Names that the file may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +27,16 @@ class ProviderConfig:
 
 
 def _built_in() -> dict[str, ProviderConfig]:
-    return {
-        "vastai": ProviderConfig(
-            api_url="https://console.vast.ai",
-            credentials_secret="VASTAI_API_KEY",  # noqa: S106 - the name of the variable, not its value
-            # A guess: inside the 82 to 96 that the emulators' providers are given.
-            initial_reputation=86.0,
-        ),
-        "akash": ProviderConfig(
-            api_url="https://console-api.akash.network",
-            credentials_secret="AKASH_API_KEY",  # noqa: S106 - the name of the variable, not its value
-            initial_reputation=84.0,  # a guess too
-        ),
-        "ionet": ProviderConfig(
-            api_url="https://api.io.solutions/enterprise/v1/io-cloud/caas",
-            credentials_secret="IONET_API_KEY",  # noqa: S106 - the name of the variable, not its value
-            initial_reputation=88.0,  # a guess too
-        ),
-        "salad": ProviderConfig(
-            api_url="https://api.salad.com/api/public",
-            credentials_secret="SALAD_API_KEY",  # noqa: S106 - the name of the variable, not its value
-            initial_reputation=85.0,  # a guess too
-        ),
-        # Guesses as well. Their addresses are whoever runs the gateway's; Render's Dispersed has a known one.
-        "render": ProviderConfig(credentials_secret="RENDER_API_KEY", initial_reputation=83.0),  # noqa: S106
-        "aethir": ProviderConfig(credentials_secret="AETHIR_API_KEY", initial_reputation=90.0),  # noqa: S106
-        "flux": ProviderConfig(credentials_secret="FLUX_API_KEY", initial_reputation=82.0),  # noqa: S106
-    }
+    """What the markets' own folders say."""
+    return {brand.name: _plain(brand) for brand in map(brand_of, market_names())}
+
+
+def _plain(brand: Brand) -> ProviderConfig:
+    return ProviderConfig(
+        api_url=brand.live_url,
+        credentials_secret=f"{brand.name.upper()}_API_KEY",
+        initial_reputation=brand.initial_reputation,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +58,7 @@ class ProvidersConfig:
     def load(cls, path: Path) -> "ProvidersConfig":
         """Read the file; a key that it leaves out keeps the built-in value. Raises ConfigError."""
         top = ConfigSection.load(path)
-        top.only(MARKETS)
+        top.only(market_names())
         found = _built_in()
         for name in top.keys:
             found[name] = _provider(top.section(name), found.get(name, ProviderConfig()))

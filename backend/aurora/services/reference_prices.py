@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
 from types import MappingProxyType
+from typing import NamedTuple
 
 from aurora.db.repositories.offers import PricePoint
 from aurora.domain.gpu import GpuModel
@@ -14,11 +14,12 @@ from aurora.domain.money import usd
 from aurora.domain.offer import Offer
 
 WINDOW = timedelta(days=7)
+_SORTED_TOGETHER = 8
+"""A list up to so many times as long as what is new to it is sorted anew, a longer one takes each in its place."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Point:
-    """A price that one offer took on at `at`; `keys` are the names it counts for."""
+class _Point(NamedTuple):
+    """A price that one offer took on at `at`; `keys` are the names it counts for. In the order of time."""
 
     at: datetime
     offer_id: str
@@ -36,6 +37,8 @@ class ReferencePrices:
 
     def __init__(self) -> None:
         self._sorted: dict[str, list[Decimal]] = {}
+        self._fresh: dict[str, list[Decimal]] = {}
+        """Not sorted in yet."""
         self._present: dict[str, _Point] = {}
         self._past: list[_Point] = []
         self._medians: dict[str, Decimal] = {}
@@ -51,11 +54,13 @@ class ReferencePrices:
     def offered(self, offers: Iterable[Offer]) -> None:
         """These offers are on sale: a new price makes a new point, the same one changes nothing."""
         for offer in offers:
-            price = usd(offer.price_per_gpu_hour())
-            old = self._present.get(offer.id)
-            if not offer.spot and (old is None or old.price != price or old.keys != _keys(offer.gpu)):
-                self._close(offer.id)
-                self._open(_Point(offer.seen_at, offer.id, price, _keys(offer.gpu)))
+            if offer.spot:
+                continue
+            key, price, keys = offer.id, usd(offer.price_per_gpu_hour()), _keys(offer.gpu)
+            old = self._present.get(key)
+            if old is None or old.price != price or old.keys != keys:
+                self._close(key)
+                self._open(_Point(offer.seen_at, key, price, keys))
 
     def withdrawn(self, offer_ids: Iterable[str]) -> None:
         """These are not on sale any more; their points fade with time."""
@@ -68,6 +73,7 @@ class ReferencePrices:
 
     def medians(self, now: datetime) -> Mapping[str, Decimal]:
         """By name; a name without any price is absent."""
+        self._sort_in()
         while self._past and self._past[0].at < now - WINDOW:
             self._remove(heappop(self._past))
         for key in self._dirty:
@@ -82,8 +88,19 @@ class ReferencePrices:
     def _open(self, point: _Point) -> None:
         self._present[point.offer_id] = point
         for key in point.keys:
-            insort(self._sorted.setdefault(key, []), point.price)
-        self._dirty.update(point.keys)
+            self._fresh.setdefault(key, []).append(point.price)
+
+    def _sort_in(self) -> None:
+        for key, fresh in self._fresh.items():
+            prices = self._sorted.setdefault(key, [])
+            if len(prices) <= _SORTED_TOGETHER * len(fresh):
+                prices += fresh
+                prices.sort()
+                continue
+            for price in fresh:
+                insort(prices, price)
+        self._dirty.update(self._fresh)
+        self._fresh.clear()
 
     def _close(self, offer_id: str) -> None:
         point = self._present.pop(offer_id, None)
@@ -99,7 +116,8 @@ class ReferencePrices:
 
 def _keys(model: GpuModel) -> tuple[str, ...]:
     """The family's name means all its models, also where one model has no other name."""
-    return (model.family,) if model.name == model.family else (model.family, model.name)
+    name = model.name
+    return (model.family,) if name == model.family else (model.family, name)
 
 
 def _median(prices: list[Decimal]) -> Decimal:

@@ -6,7 +6,7 @@ has collapsed is seen from all of its slices.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.repositories import offers as offer_rows
-from aurora.db.repositories.offers import SliceState, StoredOffer
+from aurora.db.repositories.offers import SliceState
 from aurora.domain.clock import Clock
 from aurora.domain.offer import Offer
 from aurora.services.catalogue import PORTION, Catalogue, CatalogueChange, ProviderOffers, portions
@@ -27,13 +27,14 @@ from aurora.services.integrity import (
     gather_prices,
     weigh,
 )
-from aurora.services.offer_diff import OfferDiff, compare, content_hash, missing
+from aurora.services.offer_diff import OfferDiff, compare, missing
+from aurora.services.row_cap import overflow
 from aurora.services.slice_walk import SliceWalk
 from aurora.services.sync_findings import Findings, SyncMemory
 from aurora.services.sync_writer import SyncWriter
 
-_ROWS_AT_ONCE = 50
-"""Offers written in one transaction where a transaction keeps everybody else from writing: some milliseconds."""
+_ROWS_AT_ONCE = {"sqlite": 50, "postgresql": 1000}
+"""Offers written in one transaction: on SQLite, where it keeps everybody else from writing, some milliseconds' worth."""
 _STATES_TOGETHER = 10
 PARTLY_SHOWN = "the market shows only a part of this slice"
 
@@ -84,10 +85,10 @@ class SliceMerge:
         await self._write(diff, walk, states)
         await self._show(diff, states)
 
-    async def settle(self, listed: tuple[str, ...], *, max_age: timedelta) -> None:
+    async def settle(self, listed: tuple[str, ...], *, max_age: timedelta, most_rows: int) -> None:
         """Mark gone what is missing, unless that is doubtful; note failures; forget slices long unlisted.
 
-        `listed` empty: the market did not name its slices.
+        `listed` empty: the market did not name its slices. `most_rows` as for `overflow`.
         """
         ids = {key: each.walk.seen for key, each in self.read.items() if not each.saved}
         lacking = missing(self._part.written, read=ids, seen=self.findings.seen)
@@ -97,8 +98,9 @@ class SliceMerge:
         if dropped:
             delisted = (key for key, offer in self._part.written.items() if offer.slice_key in dropped)
             gone |= set(delisted) - self.findings.seen
+        gone |= overflow(self._part.offers.values(), most=most_rows)
         self.findings.gone = len(gone)
-        if not (states or dropped or self._unsaved):
+        if not (states or gone or dropped or self._unsaved):
             return
 
         async def settled(connection: AsyncConnection) -> None:
@@ -157,16 +159,13 @@ class SliceMerge:
         return [] if lacks else [_complete(walk)]
 
     async def _write(self, diff: OfferDiff, walk: SliceWalk, states: list[SliceState]) -> None:
-        stored: list[StoredOffer] = []
-        for portion in portions((*diff.new, *diff.changed)):
-            stored.extend(StoredOffer(offer, content_hash(offer)) for offer in portion)
-            await asyncio.sleep(0)
+        written = (*diff.new, *diff.changed)
         self._unsaved += states
         partly = walk.finished and not walk.complete
-        if not (stored or partly or len(self._unsaved) >= _STATES_TOGETHER):
+        if not (written or partly or len(self._unsaved) >= _STATES_TOGETHER):
             return
 
-        last = await self._save_first(stored)
+        last = await self._save_first(written)
 
         async def merged(connection: AsyncConnection) -> None:
             await offer_rows.save(connection, last, sync_id=self.run_id)
@@ -179,18 +178,18 @@ class SliceMerge:
         await self.writer.write(merged)
         self._unsaved = []
 
-    async def _save_first(self, stored: list[StoredOffer]) -> list[StoredOffer]:
+    async def _save_first(self, written: Sequence[Offer]) -> Sequence[Offer]:
         """Save all but the last portion, and give that back.
 
         On SQLite nobody else can write during a transaction, and requests must not wait for a whole slice. Whoever
         dies in between has written offers that the next sync writes again: the slice's own state comes last.
         """
-        if self.writer.database.dialect != "sqlite":
-            return stored
-        while len(stored) > _ROWS_AT_ONCE:
-            portion, stored = stored[:_ROWS_AT_ONCE], stored[_ROWS_AT_ONCE:]
+        most = _ROWS_AT_ONCE[self.writer.database.dialect]
+        first = max(0, len(written) - 1) // most * most
+        for start in range(0, first, most):
+            portion = written[start : start + most]
             await self.writer.write(partial(offer_rows.save, offers=portion, sync_id=self.run_id))
-        return stored
+        return written[first:]
 
     async def _show(self, diff: OfferDiff, states: list[SliceState]) -> None:
         # one change, seen as a whole; only a very large slice comes in portions

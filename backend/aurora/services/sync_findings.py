@@ -13,6 +13,7 @@ from aurora.domain.errors import (
     RateLimited,
     RateLimitExceeded,
 )
+from aurora.providers.base import MOST_ROWS
 from aurora.services.integrity import Sight
 from aurora.services.offer_rule import OfferRule
 from aurora.services.slice_walk import SliceWalk
@@ -39,6 +40,8 @@ class SyncPolicy:
 
     rule: OfferRule = field(default_factory=OfferRule)
     """Which of the market's offers the operator wants."""
+    most_rows: int = MOST_ROWS
+    """PROVIDER_MAX_ROWS: of one market; it is not read further."""
 
     @property
     def longest_run_s(self) -> float:

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from aurora.db.repositories.offers import SliceState
 from aurora.domain.errors import ProviderError
+from aurora.domain.records import BEYOND_CAP
 from aurora.services.catalogue import Catalogue
+from aurora.services.row_cap import MOST_SLICES, RowCap
 from aurora.services.slice_merge import SliceMerge
 from aurora.services.slice_order import Interest, Waiting, next_slice, words
 from aurora.services.slice_walk import PageReader, SliceWalk
@@ -54,20 +56,30 @@ class SyncRun:
         self._merging = asyncio.Lock()
         self._failures = 0
         self._partly: set[str] = set()
-        """Read as far as the market shows them."""
+        """Read as far as the market shows them, or as the cap lets us."""
+        self._cap = RowCap(policy.most_rows, catalogue.part(self._provider).slices)
 
     async def execute(self) -> Findings:
         """Read, merge, settle. Raises DatabaseUnavailable; a provider's error is among the findings."""
+        named: tuple[str, ...] = ()
         try:
-            self._listed = await self._reader.slices()
+            named = await self._reader.slices()
+            self._listed = self._capped(named)
             await self._merge.note_slices(self._listed)
             self._heat = self._measured_heat()
             await self._read_slices()
         except ProviderError as exc:
             self._findings.stopped = exc
         self._findings.unread = sum(key not in self._done for key in self._listed)
-        await self._merge.settle(self._listed, max_age=timedelta(seconds=self._policy.max_age_s))
+        max_age = timedelta(seconds=self._policy.max_age_s)
+        await self._merge.settle(named, max_age=max_age, most_rows=self._policy.most_rows)
         return self._findings
+
+    def _capped(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """As many as are read at all."""
+        if len(named) > MOST_SLICES:
+            self._findings.rejected[BEYOND_CAP] += 0
+        return named[:MOST_SLICES]
 
     async def _read_slices(self) -> None:
         """Read what waits, `readers` slices at a time. Raises the errors after which no other slice can be read."""
@@ -125,12 +137,15 @@ class SyncRun:
         What was read before an error is merged too; nothing of the slice is gone then.
         """
         walk = self._resumed(key) or SliceWalk.begin(key, at=self._clock.now())
+        if not self._cap.begin(key, taken=len(walk.seen) + walk.rejected):
+            self._findings.rejected[BEYOND_CAP] += 0
+            return False
         try:
             while walk.cursor is not None:
-                page = await self._reader.page(walk.cursor)
+                page = self._cap.admit(await self._reader.page(walk.cursor))
                 self._findings.pages += 1
                 rejected = await walk.take(page, provider=self._provider, at=self._clock.now())
-                self._findings.rejected += rejected
+                self._findings.rejected.update(rejected)
         except ProviderError as exc:
             if isinstance(exc, PACED) and walk.resumable:
                 self._memory.walks[key] = walk

@@ -150,6 +150,7 @@ _SYNC = (
     _counter(
         "aurora_sync_rejected_total", "provider reason", "Catalogue items that could not be understood."
     ),
+    _gauge("aurora_sync_truncated", "provider", "1: the market lists more rows than PROVIDER_MAX_ROWS."),
     _mirrored("aurora_sync_completeness", "provider", "Share of the catalogue read to its end, 0 to 1."),
     _mirrored("aurora_sync_age_seconds", "provider", "Age of the provider's data."),
 )

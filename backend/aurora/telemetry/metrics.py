@@ -141,6 +141,7 @@ class Metrics:
             )
         for reason, count in report.rejected.items():
             self._counter("aurora_sync_rejected_total", provider=provider, reason=reason).inc(count)
+        self._gauge("aurora_sync_truncated", provider=provider).set(report.truncated)
 
     # -- reconciler and sweep
 

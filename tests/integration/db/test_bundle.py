@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from aurora.db.bundle import Bundle
 from aurora.db.repositories import deployments, holds
+from aurora.db.repositories.deployment_rows import attempt_row_of, event_row_of, row_of
 from aurora.db.tables import attempts, capacity_holds, decisions, deployment_events
 from aurora.db.tables import deployments as deployment_rows
 from aurora.domain.records import DeploymentEvent
@@ -32,13 +33,11 @@ def bundle_of(*given, decision="dec-1"):
         },
     )
     for one in given:
-        bundle.add(deployment_rows, deployments.row_of(replace(one, decision_id=decision)))
-        bundle.add(attempts, deployments.attempt_row_of(an_attempt(one, resources=frozenset({"b", "a"}))))
+        bundle.add(deployment_rows, row_of(replace(one, decision_id=decision)))
+        bundle.add(attempts, attempt_row_of(an_attempt(one, resources=frozenset({"b", "a"}))))
         bundle.add(
             deployment_events,
-            deployments.event_row_of(
-                DeploymentEvent(one.id, START, "intent", AWKWARD, data={"name": AWKWARD})
-            ),
+            event_row_of(DeploymentEvent(one.id, START, "intent", AWKWARD, data={"name": AWKWARD})),
         )
     return bundle
 

@@ -7,9 +7,12 @@ from decimal import Decimal
 import pytest
 
 from aurora.db.database import Database
-from aurora.db.repositories import deployments
+from aurora.db.repositories import claims, deployments
 from aurora.domain.deployment import DeploymentStatus
-from aurora.domain.records import Deployment, DeploymentView
+from aurora.domain.records import DeploymentView
+from aurora.lifecycle.journal import ClaimLost, Journal
+from aurora.lifecycle.work import Work
+from tests.fakes.watchers import Deaf
 from tests.integration.db.deployment_rows import a_deployment, at, found, stored
 
 RUNNING = DeploymentStatus.RUNNING
@@ -19,20 +22,35 @@ async def claimed(
     database: Database, claim: str = "mine", *, now: float = 0, until: float = 100, limit: int = 50
 ) -> tuple[DeploymentView, ...]:
     async with database.write() as connection:
-        return await deployments.claim_due(connection, now=at(now), until=at(until), claim=claim, limit=limit)
+        return await claims.take_due(connection, now=at(now), until=at(until), claim=claim, limit=limit)
 
 
 async def settled(
-    database: Database, loaded: Deployment, *, due: float | None = 60, now: float = 1, **changes: object
+    database: Database, view: DeploymentView, *, due: float = 60, now: float = 1, **changes: object
 ) -> bool:
-    async with database.write() as connection:
-        return await deployments.settle(
-            connection,
-            replace(loaded, **changes),
-            loaded=loaded,
-            due_at=None if due is None else at(due),
-            now=at(now),
-        )
+    """A step that found `changes` gives its claim back. False: it had been taken over."""
+    work = changed(view, now=now, **changes)
+    work.again_in(due - now)
+    try:
+        await Journal(database, Deaf()).finish(work)
+    except ClaimLost:
+        return False
+    return True
+
+
+async def kept(database: Database, view: DeploymentView, **changes: object) -> bool:
+    """A step that found `changes` goes on. False: it had been taken over."""
+    try:
+        await Journal(database, Deaf()).keep(changed(view, **changes))
+    except ClaimLost:
+        return False
+    return True
+
+
+def changed(view: DeploymentView, *, now: float = 1, **changes: object) -> Work:
+    work = Work(view, now=at(now))
+    work.change(**changes)
+    return work
 
 
 async def test_only_what_is_due_unclaimed_and_alive_is_claimed(database):
@@ -94,7 +112,7 @@ async def test_on_postgres_a_worker_passes_by_what_another_one_is_just_claiming(
     await stored(postgres_database, a_deployment(1), a_deployment(2))
 
     async with postgres_database.write() as busy:
-        held = await deployments.claim_due(busy, now=at(0), until=at(100), claim="busy", limit=1)
+        held = await claims.take_due(busy, now=at(0), until=at(100), claim="busy", limit=1)
 
         async with asyncio.timeout(3):  # below the lock time-out: nobody waits
             passing = await claimed(postgres_database, "passing")
@@ -108,7 +126,7 @@ async def test_settling_writes_what_the_step_found_and_gives_the_claim_back(data
 
     written = await settled(
         database,
-        view.deployment,
+        view,
         due=60,
         status=RUNNING,
         phase="running",
@@ -129,14 +147,11 @@ async def test_whoever_lost_the_claim_writes_nothing(database):
     (slow,) = await claimed(database, "slow", until=10)
     (fast,) = await claimed(database, "fast", now=11, until=100)
 
-    assert not await settled(database, slow.deployment, status=RUNNING)
+    assert not await settled(database, slow, status=RUNNING)
+    assert not await kept(database, slow, phase="creating")
     async with database.write() as connection:
-        kept = await deployments.progress(
-            connection, replace(slow.deployment, phase="creating"), loaded=slow.deployment
-        )
-        await deployments.release_claim(connection, slow.deployment, due_at=at(500))
+        await claims.release(connection, [slow.deployment], due_at=at(500))
 
-    assert not kept
     assert await found(database, fast.deployment) == fast.deployment
 
 
@@ -144,8 +159,8 @@ async def test_a_settled_step_cannot_be_settled_twice(database):
     await stored(database, a_deployment(1))
     (view,) = await claimed(database)
 
-    assert await settled(database, view.deployment, status=RUNNING)
-    assert not await settled(database, view.deployment, status=DeploymentStatus.FAILED)
+    assert await settled(database, view, status=RUNNING)
+    assert not await settled(database, view, status=DeploymentStatus.FAILED)
     assert (await found(database, view.deployment)).status is RUNNING
 
 
@@ -155,7 +170,7 @@ async def test_a_command_during_a_step_makes_the_deployment_due_at_once(database
     async with database.write() as connection:
         assert await deployments.want_terminated(connection, view.deployment.id, now=at(5))
 
-    assert await settled(database, view.deployment, due=600, now=6, status=RUNNING)
+    assert await settled(database, view, due=600, now=6, status=RUNNING)
 
     after = await found(database, view.deployment)
     assert (after.wanted, after.due_at) == ("terminated", at(6))
@@ -168,7 +183,7 @@ async def test_an_extension_during_a_step_is_kept_and_makes_the_deployment_due_a
     async with database.write() as connection:
         assert await deployments.extend(connection, warned.id, seconds=3600, cost=Decimal("4.5"), now=at(5))
 
-    assert await settled(database, view.deployment, due=600, now=6, running_s=10)
+    assert await settled(database, view, due=600, now=6, running_s=10)
 
     after = await found(database, warned)
     assert (after.allowed_s, after.max_total_cost) == (10_800, Decimal(17))
@@ -178,10 +193,8 @@ async def test_an_extension_during_a_step_is_kept_and_makes_the_deployment_due_a
 async def test_progress_writes_and_keeps_the_claim(database):
     await stored(database, a_deployment(1))
     (view,) = await claimed(database)
-    changed = replace(view.deployment, status=DeploymentStatus.PROVISIONING, phase="creating")
 
-    async with database.write() as connection:
-        assert await deployments.progress(connection, changed, loaded=view.deployment)
+    assert await kept(database, view, status=DeploymentStatus.PROVISIONING, phase="creating")
 
     after = await found(database, view.deployment)
     assert (after.status, after.phase, after.claim) == (DeploymentStatus.PROVISIONING, "creating", "mine")
@@ -193,7 +206,7 @@ async def test_a_claim_given_back_unwritten_changes_only_when_to_look_again(data
     (view,) = await claimed(database)
 
     async with database.write() as connection:
-        await deployments.release_claim(connection, view.deployment, due_at=at(10))
+        await claims.release(connection, [view.deployment], due_at=at(10))
 
     expected = replace(view.deployment, claim=None, claimed_until=None, due_at=at(10))
     assert await found(database, view.deployment) == expected
@@ -203,7 +216,7 @@ async def test_an_ended_deployment_is_never_due_again(database):
     await stored(database, a_deployment(1))
     (view,) = await claimed(database)
 
-    await settled(database, view.deployment, status=DeploymentStatus.TERMINATED, ended_at=at(1))
+    await settled(database, view, status=DeploymentStatus.TERMINATED, ended_at=at(1))
     async with database.write() as connection:
         await deployments.wake(connection, view.deployment.id, now=at(2))
 
@@ -242,6 +255,6 @@ async def test_the_next_due_time_is_that_of_an_unclaimed_deployment(database, du
     await stored(database, *rows)
 
     async with database.read() as connection:
-        found_at = await deployments.next_due(connection, now=at(0))
+        found_at = await claims.next_due(connection, now=at(0))
 
     assert found_at == (None if expected is None else at(expected))

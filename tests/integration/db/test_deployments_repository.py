@@ -156,8 +156,9 @@ async def test_asking_for_the_end_counts_once(database):
         ended = await deployments.want_terminated(connection, over.id, now=at(1))
         unknown = await deployments.want_terminated(connection, "dep-unknown", now=at(1))
 
-    assert (answers, ended, unknown) == ([True, False], False, False)
-    assert await found(database, one) == replace(one, wanted="terminated", due_at=at(1))
+    told = replace(one, wanted="terminated", due_at=at(1))
+    assert (answers, ended, unknown) == ([told, None], None, None)
+    assert await found(database, one) == told
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,9 @@ async def test_an_ended_deployment_whose_instance_was_seen_is_terminating_again(
 
     assert after == replace(over, status=_S.TERMINATING, ended_at=None, due_at=at(9))
     async with database.read() as connection:
-        assert await deployments.live_attempts(connection) == (attempt,)
+        view = await deployments.find(connection, over.id)
+    assert view is not None
+    assert view.attempts == (attempt,)
 
 
 async def test_a_running_deployment_whose_old_instance_was_seen_goes_on_running(database):
@@ -221,27 +224,6 @@ async def test_attempts_are_found_by_name(database):
     async with database.read() as connection:
         assert await deployments.find_attempts(connection, [name, name, "foreign"]) == {name: an_attempt(two)}
         assert await deployments.find_attempts(connection, []) == {}
-
-
-@pytest.mark.parametrize("state", AttemptState)
-async def test_an_attempt_is_live_until_it_has_ended(sqlite_database, state):
-    one = a_deployment(1)
-    await stored(sqlite_database, one, attempts=0)
-    async with sqlite_database.write() as connection:
-        await deployments.add_attempt(connection, an_attempt(one, state=state))
-
-        live = await deployments.live_attempts(connection)
-
-    assert len(live) == (0 if state is AttemptState.ENDED else 1)
-
-
-async def test_deployments_that_have_not_ended_are_counted_by_provider(database):
-    statuses = list(_S)
-    rows = [a_deployment(number, status=status) for number, status in enumerate(statuses)]
-    await stored(database, *rows, a_deployment(97, provider="other"), a_deployment(98, provider=None))
-
-    async with database.read() as connection:
-        assert await deployments.active_counts(connection) == {"fake": len(statuses) - 2, "other": 1}
 
 
 async def test_events_come_back_in_the_order_they_were_written(database):

@@ -42,8 +42,3 @@ async def test_a_later_observation_replaces_the_one_before(database):
 
     async with database.read() as connection:
         assert await health.last(connection) == {"vastai": later}
-
-
-async def test_without_deployments_nothing_is_due(database):
-    async with database.read() as connection:
-        assert await health.oldest_due(connection) is None

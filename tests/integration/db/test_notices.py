@@ -105,6 +105,9 @@ class BreakingEngine:
     async def get_raw_connection(self):
         return self
 
+    async def invalidate(self) -> None:
+        """Nobody gets it again."""
+
 
 async def test_a_connection_that_broke_under_the_drivers_hands_is_replaced():
     engine, clock = BreakingEngine(), FakeClock()

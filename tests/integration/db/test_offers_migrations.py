@@ -9,7 +9,7 @@ from aurora.db import tables
 from aurora.db.engine import create_engine
 from aurora.db.repositories import offers as offer_rows
 from aurora.db.repositories import sync_runs as run_rows
-from aurora.db.repositories.offers import SliceState, StoredOffer
+from aurora.db.repositories.offers import SliceState
 from aurora.db.schema import at_head, check, migrate
 from tests.databases import Binaries, NoPostgres, PostgresServer, of_wheel, start_postgres
 from tests.fakes.clock import START
@@ -37,7 +37,7 @@ async def names(engine) -> set[str]:
 async def fill(engine) -> None:
     async with engine.begin() as connection:
         run = await run_rows.begin(connection, "market", at=START)
-        await offer_rows.save(connection, [StoredOffer(an_offer(1), "0" * 32)], sync_id=run)
+        await offer_rows.save(connection, [an_offer(1)], sync_id=run)
         await offer_rows.save_prices(connection, [an_offer(1)])
         await offer_rows.save_slices(connection, "market", [SliceState("a100")])
 
@@ -91,7 +91,7 @@ async def test_every_test_has_a_migrated_database_of_its_own(database):
     assert await at_head(database.engine)
     async with database.write() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM offers"))).scalar_one() == 0
-        await offer_rows.save(connection, [StoredOffer(an_offer(1), "0" * 32)], sync_id=1)
+        await offer_rows.save(connection, [an_offer(1)], sync_id=1)
 
 
 async def test_the_next_test_does_not_see_it(database):

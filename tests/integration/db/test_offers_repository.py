@@ -9,7 +9,7 @@ from sqlalchemy import select
 from aurora.db import tables
 from aurora.db.repositories import offers as offer_rows
 from aurora.db.repositories import sync_runs as run_rows
-from aurora.db.repositories.offers import CHUNK, SliceState, StoredOffer, seen_later
+from aurora.db.repositories.offers import CHUNK, SliceState, seen_later
 from aurora.db.repositories.sync_runs import SyncedProvider
 from aurora.domain.gpu import GpuModel
 from aurora.domain.offer import PriceKind
@@ -52,7 +52,7 @@ FULL = an_offer(
 
 async def write(database, *found, sync_id=1) -> None:
     async with database.write() as connection:
-        await offer_rows.save(connection, [StoredOffer(offer, "0" * 32) for offer in found], sync_id=sync_id)
+        await offer_rows.save(connection, found, sync_id=sync_id)
 
 
 async def present(database, provider=None) -> list:

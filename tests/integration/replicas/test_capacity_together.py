@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from aurora.db.repositories import deployments, holds
+from aurora.db.repositories import claims, holds
 from aurora.db.repositories.holds import Hold
 from aurora.domain.errors import OfferGone
 from aurora.domain.operation import Operation
@@ -101,5 +101,5 @@ async def _claimed(database, made, claim: str) -> list[str]:
     now = made.clock.now()
     async with database.write() as connection:
         until = now + timedelta(seconds=made.policy.claim_s)
-        views = await deployments.claim_due(connection, now=now, until=until, claim=claim, limit=4)
+        views = await claims.take_due(connection, now=now, until=until, claim=claim, limit=4)
     return [view.deployment.id for view in views]

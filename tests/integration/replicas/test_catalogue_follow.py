@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from aurora.db.repositories import offers as offer_rows
 from aurora.db.repositories import sync_runs as run_rows
-from aurora.db.repositories.offers import SliceState, StoredOffer
+from aurora.db.repositories.offers import SliceState
 from aurora.domain.records import SyncReport
 from aurora.services.catalogue import Catalogue
 from aurora.services.catalogue_follow import CatalogueFollower
@@ -31,7 +31,7 @@ class Scene:
     async def write(self, run: int, *offers, gone=(), read: bool = False) -> None:
         seen = [replace(each, seen_at=self.clock.now()) for each in offers]
         async with self.database.write() as connection:
-            await offer_rows.save(connection, [StoredOffer(each, "0" * 32) for each in seen], sync_id=run)
+            await offer_rows.save(connection, seen, sync_id=run)
             await offer_rows.mark_gone(connection, gone, at=self.clock.now(), sync_id=run)
             if read:
                 state = SliceState(ONE.slice_key, self.clock.now(), complete=True, offers=len(seen))

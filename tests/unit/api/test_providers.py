@@ -3,6 +3,8 @@ import pytest
 from aurora.api.schemas import provider_health as schema
 from aurora.api.schemas.providers import ProviderListOut, SyncOut
 from aurora.domain.errors import CircuitBreakerOpen, CredentialRefused, ProviderTimeout
+from aurora.domain.records import SyncReport
+from tests.fakes.clock import START
 from tests.unit.api.fakes import BREAKER
 
 HEALTH = "/api/v1/provider-health"
@@ -34,6 +36,16 @@ async def test_a_sync_answers_with_the_report_of_each_provider(client, aurora):
     assert answer["providers"]["vastai"]["rejected"] == {"no price": 2}
     assert answer["providers"]["vastai"]["seconds"] == 1.235
     assert aurora.sync.runs == 1
+
+
+async def test_a_report_says_whether_the_market_lists_more_than_was_read(client, aurora):
+    for rejected, truncated in [({"no price": 2}, False), ({"beyond the row cap": 0}, True)]:
+        aurora.sync.latest = {"vastai": SyncReport("vastai", START, 1.0, "partial", rejected=rejected)}
+        async with client.get("/api/v1/providers/sync") as reply:
+            answer = await reply.json()
+
+        SyncOut.model_validate(answer)
+        assert answer["providers"]["vastai"]["truncated"] is truncated
 
 
 async def test_the_latest_report_runs_a_sync_only_when_there_is_none(client, aurora):

@@ -17,7 +17,6 @@ async def test_fewer_steps_at_a_time_while_requests_wait(database, pressed, step
             await world.deploy()
         reconciler = Reconciler(
             world.context,
-            database=database,
             report=world.seen,
             deadline=lambda _: nullcontext(),
             pressed=lambda: pressed,

@@ -212,7 +212,6 @@ class World:
         )
         self.reconciler = Reconciler(
             self.context,
-            database=database,
             report=self.seen,
             deadline=lambda seconds: deadline(clock, seconds),
         )

@@ -2,17 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from aurora.domain.deployment import AttemptState
-from aurora.domain.offer import PriceKind
-from aurora.domain.records import Attempt
-from aurora.services import attempt_figures
 from aurora.services.alerts import RULES, AlertBook, Alerts, Facts, gather
 from aurora.services.attempt_figures import Figures
 from tests.fakes.clock import START, FakeClock
@@ -169,56 +164,6 @@ async def test_facts_are_gathered_from_guards_figures_and_orphans(database_url_f
 @pytest.fixture
 def database_url_free_room():
     return HealthRoom(None, ["vastai"])
-
-
-def attempt(**changes) -> Attempt:
-    given = {
-        "deployment_id": "dep-1",
-        "number": 1,
-        "provider": "vastai",
-        "offer_id": "vastai:1",
-        "offer_external_id": "1",
-        "name": "aurora-abc123-def456ghi789-1",
-        "state": AttemptState.RUNNING,
-        "gpu_count": 1,
-        "decided_usd_per_hour": Decimal("2.00"),
-        "ceiling_usd_per_hour": Decimal(3),
-        "price_kind": PriceKind.FIRM,
-        "intent_at": START,
-    }
-    return Attempt(**{**given, **changes})
-
-
-@pytest.mark.parametrize(
-    ("state", "asked_at", "unconfirmed"),
-    [
-        (AttemptState.ENDING, START, True),
-        (AttemptState.ENDING, later(1), False),
-        (AttemptState.ENDING, None, False),
-        (AttemptState.ENDED, START, False),
-    ],
-)
-def test_a_terminate_is_unconfirmed_after_five_minutes(state, asked_at, unconfirmed):
-    one = attempt(state=state, terminate_asked_at=asked_at)
-
-    assert attempt_figures._is_unconfirmed(one, later(301)) is unconfirmed
-
-
-def test_price_drift_is_the_worst_of_the_charged_attempts():
-    live = [
-        attempt(),
-        attempt(charged_usd_per_hour=Decimal("1.90")),
-        attempt(charged_usd_per_hour=Decimal("2.20")),
-    ]
-
-    assert attempt_figures._drift(live) == {"vastai": pytest.approx(0.10)}
-    assert attempt_figures._drift([attempt()]) == {}
-
-
-def test_spend_counts_only_what_may_cost():
-    live = [attempt(), attempt(quoted_usd_per_hour=Decimal("2.50")), attempt(state=AttemptState.INTENT)]
-
-    assert attempt_figures._spend(live) == {"vastai": 4.5}
 
 
 def prometheus_rules():

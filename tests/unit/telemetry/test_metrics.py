@@ -213,6 +213,13 @@ def test_a_sync_counts_its_changes_and_rejections(metrics):
     assert found["aurora_sync_duration_seconds_sum", ("vastai",)] == 2.5
 
 
+def test_a_truncated_sync_shows_until_the_next_that_is_not(metrics):
+    for rejected, shown in [({"beyond the row cap": 0}, 1), ({}, 0)]:
+        metrics.synced(SyncReport("vastai", START, 2.5, "partial", rejected=rejected))
+
+        assert samples(metrics)["aurora_sync_truncated", ("vastai",)] == shown
+
+
 async def test_health_breaker_and_limiter_gauges_mirror_the_desk(room, metrics):
     metrics.mirror(Sources(room.desk))
     room.markets["vastai"].latency_s = 0.2

@@ -32,6 +32,7 @@ _REPORT: JsonDict = {
     "changed": 88,
     "gone": 9,
     "rejected": {"no price": 2},
+    "truncated": False,
     "completeness": 0.97,
     "unknown_gpus": 3,
     "seconds": 4.81,
@@ -81,7 +82,12 @@ class SyncReportOut(BaseModel):
     new: int
     changed: int
     gone: int
-    rejected: dict[str, int] = Field(description="Rows that could not be read, by reason.")
+    rejected: dict[str, int] = Field(
+        description="Rows that were left out, by reason; 0 where the reason holds for no row of its own."
+    )
+    truncated: bool = Field(
+        description="The market lists more rows than PROVIDER_MAX_ROWS lets us read; nothing of the rest is gone."
+    )
     completeness: float | None
     unknown_gpus: int
     seconds: float
@@ -124,6 +130,7 @@ def _report(report: SyncReport) -> Json:
         "changed": report.changed,
         "gone": report.gone,
         "rejected": report.rejected,
+        "truncated": report.truncated,
         "completeness": report.completeness,
         "unknown_gpus": report.unknown_gpus,
         "seconds": round(report.seconds, 3),

@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import decision_outcomes, decisions
 
+_ADD = insert(decisions)
+_ADD_OUTCOME = insert(decision_outcomes)
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchOutcome:
@@ -25,7 +28,7 @@ class LaunchOutcome:
 
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
     """One decision; `values` has the columns of the table."""
-    await connection.execute(insert(decisions), dict(values))
+    await connection.execute(_ADD, dict(values))
 
 
 async def find(connection: AsyncConnection, decision_id: str, *, tenant: str | None) -> dict[str, Any] | None:
@@ -36,8 +39,7 @@ async def find(connection: AsyncConnection, decision_id: str, *, tenant: str | N
     return None if row is None else dict(row._mapping)  # noqa: SLF001 - documented accessor
 
 
-async def add_outcome(  # noqa: PLR0913 - the columns of one row
-    connection: AsyncConnection,
+def outcome_row(  # noqa: PLR0913 - the columns of one row
     *,
     decision_id: str,
     attempt: int,
@@ -48,22 +50,25 @@ async def add_outcome(  # noqa: PLR0913 - the columns of one row
     ttr_s: float | None = None,
     latency_ms: float | None = None,
     cost_usd: Decimal | None = None,
-) -> None:
-    """What came of it: ok, fail_fast, fail_slow, nocap or interrupted."""
-    await connection.execute(
-        insert(decision_outcomes).values(
-            decision_id=decision_id,
-            attempt=attempt,
-            kind=kind,
-            provider=provider,
-            host=host,
-            t_known=t_known,
-            ttr_s=ttr_s,
-            latency_ms=latency_ms,
-            cost_usd=cost_usd,
-            censored=False,
-        )
-    )
+) -> dict[str, Any]:
+    """What came of it (ok, fail_fast, fail_slow, nocap or interrupted): the columns that the database does not count up."""
+    return {
+        "decision_id": decision_id,
+        "attempt": attempt,
+        "kind": kind,
+        "provider": provider,
+        "host": host,
+        "t_known": t_known,
+        "ttr_s": ttr_s,
+        "latency_ms": latency_ms,
+        "cost_usd": cost_usd,
+        "censored": False,
+    }
+
+
+async def add_outcome(connection: AsyncConnection, **columns: Any) -> None:
+    """One row of `outcome_row`."""
+    await connection.execute(_ADD_OUTCOME, outcome_row(**columns))
 
 
 async def outcomes_since(connection: AsyncConnection, start: datetime) -> list[LaunchOutcome]:

@@ -4,11 +4,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from aurora.db.tables import deployments
 from aurora.db.tables import provider_health as rows
 from aurora.domain.health import BreakerState, ProviderStatus
 
@@ -53,10 +52,3 @@ async def last(connection: AsyncConnection) -> dict[str, Observation]:
         )
         for row in found
     }
-
-
-async def oldest_due(connection: AsyncConnection) -> datetime | None:
-    """Since when the most overdue unclaimed deployment waits; None when nothing is scheduled."""
-    waiting = select(func.min(deployments.c.due_at)).where(deployments.c.claim.is_(None))
-    found: datetime | None = (await connection.execute(waiting)).scalar_one()
-    return found

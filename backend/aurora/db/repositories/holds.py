@@ -1,7 +1,7 @@
 """Capacity that is taken: by live attempts, and for a minute by a refusal."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,10 @@ EXISTS (
   WHERE provider || ':' || used.name = ANY(CAST(:shared AS text[]))
 )
 """)
+_OF_ATTEMPT = and_(rows.c.deployment_id == bindparam("own_id"), rows.c.attempt == bindparam("own_attempt"))
+_ADD = insert(rows)
+_LAUNCHED = update(rows).where(_OF_ATTEMPT)
+_RELEASED = delete(rows).where(_OF_ATTEMPT, rows.c.reason == "attempt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def row_of(hold: Hold) -> dict[str, Any]:
 
 
 async def add(connection: AsyncConnection, hold: Hold) -> None:
-    await connection.execute(insert(rows), row_of(hold))
+    await connection.execute(_ADD, row_of(hold))
 
 
 async def claim(connection: AsyncConnection, hold: Hold, *, known: Callable[[Hold], bool]) -> None:
@@ -141,19 +145,27 @@ async def version(connection: AsyncConnection) -> tuple[Any, ...]:
 
 
 async def launched(connection: AsyncConnection, deployment_id: str, *, attempt: int, at: datetime) -> None:
-    await connection.execute(
-        update(rows)
-        .where(rows.c.deployment_id == deployment_id, rows.c.attempt == attempt)
-        .values(launched_at=at)
-    )
+    """The launch of this attempt is confirmed."""
+    await launched_all(connection, [(deployment_id, attempt, at)])
+
+
+async def launched_all(connection: AsyncConnection, found: Iterable[tuple[str, int, datetime]]) -> None:
+    """Of each: deployment, attempt, when its launch was confirmed."""
+    values = [{"own_id": one, "own_attempt": attempt, "launched_at": at} for one, attempt, at in found]
+    if values:
+        await connection.execute(_LAUNCHED, values)
 
 
 async def release(connection: AsyncConnection, deployment_id: str, *, attempt: int) -> None:
-    await connection.execute(
-        delete(rows).where(
-            and_(rows.c.deployment_id == deployment_id, rows.c.attempt == attempt, rows.c.reason == "attempt")
-        )
-    )
+    """Nothing holds this attempt's machines any more."""
+    await release_all(connection, [(deployment_id, attempt)])
+
+
+async def release_all(connection: AsyncConnection, ended: Iterable[tuple[str, int]]) -> None:
+    """Of each: deployment and attempt."""
+    values = [{"own_id": one, "own_attempt": attempt} for one, attempt in ended]
+    if values:
+        await connection.execute(_RELEASED, values)
 
 
 async def drop_expired(connection: AsyncConnection, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, Select, Table, bindparam, delete, or_, select, update
@@ -12,18 +13,44 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db import tables
+from aurora.db.bulk import BulkInsert
 from aurora.domain.gpu import GpuModel
 from aurora.domain.money import usd
 from aurora.domain.offer import Offer, PriceKind
 
 CHUNK = 500
 """Rows written under one statement of a transaction; the commit comes after the last."""
-WIDE = 100
-"""As CHUNK for whole offers, both ways: their 39 columns are converted on the event loop, which waits meanwhile."""
+WIDE = 250
+"""As CHUNK for whole offers: their 39 columns are converted on the event loop, which waits meanwhile."""
+_READ = 100
+"""As WIDE for reading, where each row becomes an object."""
 
 _OWN = {"gpu", "price_kind", "seen_at", "regions", "resources"}
-_COLUMNS = tuple(field.name for field in fields(Offer) if field.name not in _OWN)
+_COLUMNS = tuple(field.name for field in fields(Offer) if field.init and field.name not in _OWN)
 """Columns that are fields of `Offer` under the same name."""
+_ELSEWHERE = {
+    "gpu_family": "gpu.family",
+    "gpu_form": "gpu.form",
+    "gpu_vram_gb": "gpu.vram_gb",
+    "gpu_known": "gpu.known",
+    "price_kind": "price_kind.value",
+}
+"""Columns whose value has another name in an `Offer`."""
+_ABOUT = ("content_hash", "first_seen_at", "last_seen_at", "gone_at", "last_sync_id")
+"""Columns about the offer, at the table's end."""
+_OF_OFFER = tuple(column.name for column in tables.offers.c if column.name not in _ABOUT)
+_REGIONS, _RESOURCES = _OF_OFFER.index("regions"), _OF_OFFER.index("resources")
+_values = attrgetter(*(_ELSEWHERE.get(name, name) for name in _OF_OFFER))
+_NO_HASH = ""
+"""Offers are compared with each other, see `services.offer_diff`: nobody reads the column."""
+_KEPT = {"id", "first_seen_at"}
+_OFFERS = BulkInsert(
+    tables.offers, (*_OF_OFFER, *_ABOUT), tuple(name for name in (*_OF_OFFER, *_ABOUT) if name not in _KEPT)
+)
+_PRICES = BulkInsert(
+    tables.offer_prices,
+    ("offer_id", "at", "gpu_family", "price_per_hour", "price_per_gpu_hour", "price_kind"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +65,6 @@ class SliceState:
     offers: int = 0
     error: str | None = None
     """Why the newest read did not finish; None when it did."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredOffer:
-    """An offer as it was written, and the hash of its content then."""
-
-    offer: Offer
-    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +110,12 @@ async def changed(
         )
 
 
-async def save(connection: AsyncConnection, offers: Iterable[StoredOffer], *, sync_id: int) -> None:
+async def save(connection: AsyncConnection, offers: Iterable[Offer], *, sync_id: int) -> None:
     """Insert or overwrite, and bring back what was gone. `first_seen_at` keeps its first value."""
-    kept = {"id", "first_seen_at"}
-    table = tables.offers
-    statement = _upsert(connection, table, update=[c.name for c in table.c if c.name not in kept])
     # one order for all writers: two that touch the same rows in opposite order would deadlock
-    ordered = sorted(offers, key=lambda stored: stored.offer.id)
+    ordered = sorted(offers, key=lambda offer: offer.id)
     for batch in _chunks(ordered, WIDE):
-        await connection.execute(statement, [_row(stored, sync_id) for stored in batch])
+        await _OFFERS.write(connection, [_row(offer, sync_id) for offer in batch])
         await asyncio.sleep(0)
 
 
@@ -107,7 +123,7 @@ async def save_prices(connection: AsyncConnection, offers: Iterable[Offer]) -> N
     """One line of price history per offer, at its `seen_at`."""
     ordered = sorted(offers, key=lambda offer: offer.id)
     for batch in _chunks(ordered, CHUNK):
-        await connection.execute(tables.offer_prices.insert(), [_price_row(offer) for offer in batch])
+        await _PRICES.write(connection, [_price_row(offer) for offer in batch])
         await asyncio.sleep(0)
 
 
@@ -195,8 +211,8 @@ def seen_later(offer: Offer, at: datetime | None) -> Offer:
 
 
 async def _batches(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[Sequence[Row[Any]]]:
-    result = await connection.stream(query, execution_options={"max_row_buffer": WIDE})
-    async for batch in result.partitions(WIDE):
+    result = await connection.stream(query, execution_options={"max_row_buffer": _READ})
+    async for batch in result.partitions(_READ):
         yield batch
         await asyncio.sleep(0)
 
@@ -215,25 +231,12 @@ def _chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _row(stored: StoredOffer, sync_id: int) -> dict[str, Any]:
-    offer = stored.offer
-    row: dict[str, Any] = {name: getattr(offer, name) for name in _COLUMNS}
-    row.update(
-        id=offer.id,
-        gpu_family=offer.gpu.family,
-        gpu_form=offer.gpu.form,
-        gpu_vram_gb=offer.gpu.vram_gb,
-        gpu_known=offer.gpu.known,
-        price_kind=offer.price_kind.value,
-        regions=",".join(sorted(offer.regions)),
-        resources=sorted(offer.resources),
-        content_hash=stored.content_hash,
-        first_seen_at=offer.seen_at,
-        last_seen_at=offer.seen_at,
-        gone_at=None,
-        last_sync_id=sync_id,
-    )
-    return row
+def _row(offer: Offer, sync_id: int) -> tuple[Any, ...]:
+    """The values of _OFFERS."""
+    values = list(_values(offer))
+    values[_REGIONS] = ",".join(sorted(offer.regions))
+    values[_RESOURCES] = sorted(offer.resources)
+    return (*values, _NO_HASH, offer.seen_at, offer.seen_at, None, sync_id)
 
 
 def _offer(row: Row[Any]) -> Offer:
@@ -252,15 +255,10 @@ def _model(row: Row[Any]) -> GpuModel:
     return GpuModel(row.gpu_family, row.gpu_form, row.gpu_vram_gb, row.gpu_known)
 
 
-def _price_row(offer: Offer) -> dict[str, Any]:
-    return {
-        "offer_id": offer.id,
-        "at": offer.seen_at,
-        "gpu_family": offer.gpu.family,
-        "price_per_hour": offer.price_per_hour,
-        "price_per_gpu_hour": usd(offer.price_per_gpu_hour()),
-        "price_kind": offer.price_kind.value,
-    }
+def _price_row(offer: Offer) -> tuple[Any, ...]:
+    """The values of _PRICES."""
+    per_gpu = usd(offer.price_per_gpu_hour())
+    return (offer.id, offer.seen_at, offer.gpu.family, offer.price_per_hour, per_gpu, offer.price_kind.value)
 
 
 def _slice_row(provider: str, state: SliceState) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Created or running: what the market says of it, what it costs, and when it must end."""
 
+from datetime import datetime, timedelta
+
 from aurora.domain.deployment import AttemptState, DeploymentStatus, EndReason
 from aurora.domain.errors import InstanceNotFound, ProviderError
 from aurora.domain.instance import Instance, InstanceState
@@ -16,6 +18,9 @@ from aurora.providers.base import Provider
 
 _TOLERANCE_USD = 0.000_01
 """Rounding of a market's own price arithmetic, per hour; anything above is a broken ceiling."""
+
+_SELDOM_S = 5.0
+"""Looks further apart than this may come up to a second early."""
 
 
 async def watch(context: Context, work: Work, attempt: Attempt) -> None:
@@ -117,7 +122,13 @@ def _running(context: Context, work: Work, attempt: Attempt) -> None:
         work.change(running_at=work.now)
     if not work.ending:
         work.move(DeploymentStatus.RUNNING, phase="running")
-    work.again_in(context.policy.running_poll)
+    work.again_in(_on_the_second(work.now, context.policy.running_poll))
+
+
+def _on_the_second(now: datetime, seconds: float) -> float:
+    """At most `seconds`, ending with a second of the clock: looks that are due together share their transactions."""
+    early = (now + timedelta(seconds=seconds)).microsecond / 1e6
+    return seconds - early if seconds > _SELDOM_S else seconds
 
 
 def _starting(context: Context, work: Work, attempt: Attempt) -> None:
