@@ -62,7 +62,7 @@ def _statement(shapes: tuple[tuple[Table, _Columns], ...]) -> TextClause:
 def _insert(place: int, table: str, columns: _Columns) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
     return (
-        f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 - names of our own tables
+        f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 # nosec B608 - names of our own tables
         f"FROM json_populate_recordset(NULL::{table}, CAST(:{_parameter(place)} AS json))"
     ).replace("::", r"\:\:")
 

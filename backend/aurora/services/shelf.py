@@ -1,7 +1,6 @@
 """One provider's offers as candidates, kept up to date offer by offer: what did not change is not made anew."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from types import MappingProxyType
 
 from aurora.domain.gpu import GpuModel, GpuQuery
@@ -21,6 +20,9 @@ class Shelf:
         """`candidate` makes one of an offer, without what is taken."""
         self._candidate = candidate
         self._listed: Mapping[str, Offer] = _NOTHING
+        self._heading_for: Mapping[str, Offer] = _NOTHING
+        self._waiting: dict[Place, list[Offer]] = {}
+        """What `_heading_for` has, new or otherwise, that has not been looked at."""
         self._candidates: dict[str, Candidate] = {}
         self._members: dict[Place, dict[str, None]] = {}
         self._groups: dict[Place, OfferGroup] = {}
@@ -69,29 +71,42 @@ class Shelf:
         return self._sharing.get(resource, ())
 
     def follow(self, listed: Mapping[str, Offer], *, most: int | None = None) -> Sequence[str]:
-        """Bring it up to date; with `most`, at most so many new or changed offers nearer to it. Those are returned, and
+        """Bring it up to date; with `most`, about so many new or changed offers nearer to it. Those are returned, and
         shown as if nothing were taken off them; `listed` is the given one when nothing is left to do.
 
-        Offers are immutable: one that is the same object is unchanged. What is gone goes at once.
+        Offers are immutable: one that is the same object is unchanged. What is gone goes at once; the rest group by
+        group, since a group is made anew for one offer as for all.
         """
         if listed is self._listed:
             return ()
-        before, first = self._candidates, not self._candidates
-        touched = {self._remove(offer_id) for offer_id in [one for one in before if one not in listed]}
-        changed = (
-            offer
-            for offer_id, offer in listed.items()
-            if (known := before.get(offer_id)) is None or known.offer is not offer
-        )
-        portion = list(islice(changed, None if first else most))
-        for offer in portion:
-            touched.update(self._put(offer))
-            self._taken.get((offer.gpu, offer.regions), {}).pop(offer.id, None)
+        touched: set[Place] = set()
+        if listed is not self._heading_for:
+            most = most if self._candidates else None
+            touched.update(self._head_for(listed))
+        done: list[str] = []
+        while self._waiting and (most is None or len(done) < most):
+            _, offers = self._waiting.popitem()
+            for offer in offers:
+                self._taken.get((offer.gpu, offer.regions), {}).pop(offer.id, None)
+                touched.update(self._put(offer))
+                done.append(offer.id)
         for place in touched:
             self._regroup(place)
-        if most is None or first or len(portion) < most:
+        if not self._waiting:
             self._listed = listed
-        return [offer.id for offer in portion]
+        return done
+
+    def _head_for(self, listed: Mapping[str, Offer]) -> Iterable[Place]:
+        """Remember what has to be done. The places from which something is gone."""
+        before = self._candidates
+        gone = [offer_id for offer_id in before if offer_id not in listed]
+        self._waiting = {}
+        for offer_id, offer in listed.items():
+            known = before.get(offer_id)
+            if known is None or known.offer is not offer:
+                self._waiting.setdefault((offer.gpu, offer.regions), []).append(offer)
+        self._heading_for = listed
+        return [self._remove(offer_id) for offer_id in gone]
 
     def _put(self, offer: Offer) -> Iterable[Place]:
         """The places where something is another now."""

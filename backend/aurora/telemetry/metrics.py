@@ -15,6 +15,7 @@ from aurora.domain.operation import Operation, OperationClass
 from aurora.domain.records import SyncReport
 from aurora.resilience.verdict import Verdict
 from aurora.telemetry.documented import DOCUMENTED, MetricSpec, MetricType
+from aurora.telemetry.market_figures import MarketFigures
 from aurora.telemetry.mirror import MetricsSources, Mirror
 
 KindT = TypeVar("KindT", Counter, Gauge, Histogram)
@@ -43,6 +44,7 @@ class Metrics:
         self._all: dict[str, MetricWrapperBase] = {
             spec.name: _made(spec, self.registry) for spec in specs if not spec.mirrored
         }
+        self._market: MarketFigures | None = None
         self._gauge("aurora_ai_reward", episode="0").set(math.nan)
         self._gauge("aurora_ai_fill_rate_improvement").set(math.nan)
 
@@ -57,7 +59,13 @@ class Metrics:
 
     def mirror(self, sources: MetricsSources) -> None:
         """From now on every scrape also reads `sources`."""
-        self.registry.register(Mirror(sources, unread=self._unread))
+        self._market = MarketFigures(sources.offers, sources.offers_version)
+        self.registry.register(Mirror(sources, market=self._market, unread=self._unread))
+
+    async def refresh(self) -> None:
+        """Bring up to date what would take a scrape too long."""
+        if self._market is not None:
+            await self._market.refresh()
 
     def started(self, *, version: str, mode: str, providers: Iterable[str]) -> None:
         """Say who we are, and let the counters of these providers begin at 0, so that their first rise is seen."""

@@ -1,7 +1,6 @@
 """What is read from the running system when Prometheus asks: nothing here is counted twice or kept."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from statistics import median
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,8 +9,8 @@ from prometheus_client.registry import Collector
 from aurora.domain.errors import AuroraError
 from aurora.domain.offer import Offer
 from aurora.telemetry.documented import DOCUMENTED, MetricType
+from aurora.telemetry.market_figures import MarketFigures, Row
 
-Row = tuple[str, tuple[str, ...], float | None]
 """A metric's name, its labels' values, its value; None is no sample."""
 _HEALTH = {"HEALTHY": 1.0, "DEGRADED": 0.5, "UNAVAILABLE": 0.0}
 _STATE = {"CLOSED": 0.0, "HALF_OPEN": 0.5, "OPEN": 1.0}
@@ -120,11 +119,12 @@ class MetricsSources(Protocol):
 class Mirror(Collector):
     """Turns the sources into samples. A source that fails is counted and the others are shown."""
 
-    def __init__(self, sources: MetricsSources, *, unread: Callable[[str], None]) -> None:
+    def __init__(
+        self, sources: MetricsSources, *, market: MarketFigures, unread: Callable[[str], None]
+    ) -> None:
         self._sources = sources
         self._unread = unread
-        self._market: list[Row] = []
-        self._market_version = ""
+        self._market = market
         self._specs = {spec.name: spec for spec in DOCUMENTED if spec.mirrored}
 
     def describe(self) -> Iterator[Metric]:
@@ -150,7 +150,7 @@ class Mirror(Collector):
             "health": lambda: health_rows(sources.desk),
             "limits": lambda: limit_rows(sources.desk),
             "cache": lambda: cache_rows(sources.desk),
-            "market": self._market_rows,
+            "market": self._market.rows,
             "deployments": self._deployment_rows,
             "alerts": self._alert_rows,
             "database": self._connection_rows,
@@ -162,14 +162,6 @@ class Mirror(Collector):
             except (AuroraError, LookupError, TypeError, ValueError):
                 # One source's trouble must not blind the operator to all others; it shows as a scrape error.
                 self._unread(source)
-
-    def _market_rows(self) -> Iterable[Row]:
-        """A walk over the whole catalogue: made anew only when there is another one."""
-        version = self._sources.offers_version()
-        if version != self._market_version:
-            self._market = list(market_rows(self._sources.offers()))
-            self._market_version = version
-        return self._market
 
     def _deployment_rows(self) -> Iterator[Row]:
         figures, orphans = self._sources.figures(), self._sources.orphans()
@@ -255,27 +247,3 @@ def cache_rows(desk: DeskView) -> Iterator[Row]:
         yield "aurora_cache_misses_total", (name,), row["misses"]
         yield "aurora_cache_stale_total", (name,), row["stale_served"]
         yield "aurora_cache_ttl_seconds", (name,), row["current_ttl"]
-
-
-def market_rows(offers: Iterable[Offer]) -> Iterator[Row]:
-    """Median price per GPU-hour by GPU, GPUs free by provider."""
-    prices: dict[tuple[str, str], list[float]] = {}
-    by_provider: dict[str, list[Offer]] = {}
-    for offer in offers:
-        prices.setdefault((offer.provider, offer.gpu.family), []).append(float(offer.price_per_gpu_hour()))
-        by_provider.setdefault(offer.provider, []).append(offer)
-    for labels, values in prices.items():
-        yield "aurora_provider_cost_usd", labels, median(values)
-    for provider, listed in by_provider.items():
-        yield "aurora_provider_capacity", (provider,), float(free_gpus(listed))
-
-
-def free_gpus(offers: Sequence[Offer]) -> int:
-    """GPUs free in one provider's offers. Offers that share named GPUs count those once."""
-    shared = {resource for offer in offers if offer.available != 0 for resource in offer.resources}
-    own = sum(
-        offer.gpu_count * (1 if offer.available is None else offer.available)
-        for offer in offers
-        if not offer.resources
-    )
-    return len(shared) + own

@@ -100,8 +100,13 @@ async def follow(aurora: Aurora) -> None:
 
 
 async def keep_fresh(aurora: Aurora) -> NoReturn:
-    """What every role needs for its decisions: scores that follow what is observed."""
-    await every(_SCORES_S, aurora.market.refresh, name="scores", clock=aurora.clock, report=aurora.outages)
+    """What every role needs for its decisions and figures: the market as it is now."""
+
+    async def refresh() -> None:
+        await aurora.market.refresh()
+        await aurora.metrics.refresh()
+
+    await every(_SCORES_S, refresh, name="scores", clock=aurora.clock, report=aurora.outages)
 
 
 async def _sweep(aurora: Aurora) -> None:

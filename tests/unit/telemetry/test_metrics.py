@@ -20,8 +20,8 @@ from aurora.resilience.pause import Pause
 from aurora.resilience.verdict import Verdict
 from aurora.services.attempt_figures import Figures
 from aurora.telemetry.documented import DOCUMENTED, MetricType, metrics_table
+from aurora.telemetry.market_figures import MarketFigures, free_gpus
 from aurora.telemetry.metrics import Metrics
-from aurora.telemetry.mirror import free_gpus
 from tests.fakes.clock import START
 from tests.fakes.health_room import HealthRoom
 
@@ -396,3 +396,19 @@ def test_breaker_trips_are_counted_by_class(metrics):
     metrics.breaker_tripped("vastai", OperationClass.CREATE)
 
     assert samples(metrics)["aurora_breaker_trips_total", ("vastai", "create")] == 1
+
+
+async def test_a_scrape_of_a_large_market_shows_what_was_walked_over_before():
+    listed = [offer(str(number), available=1) for number in range(2001)]
+    versions = ["v1"]
+    figures = MarketFigures(lambda: listed, lambda: versions[-1])
+    first = figures.rows()
+    del listed[1:]
+    versions.append("v2")
+
+    assert figures.rows() == first
+    await figures.refresh()
+    assert {name: value for name, _, value in figures.rows()}["aurora_provider_capacity"] == 1.0
+    versions.append("v3")
+    listed.clear()
+    assert figures.rows() == [], "a small market is walked over at once"
