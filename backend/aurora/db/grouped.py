@@ -30,12 +30,26 @@ class _Entry(Generic[One, Result]):
 
 
 class Grouped(Generic[One, Result]):
-    """One transaction at a time, of at most `largest`."""
+    """One transaction at a time, of at most `largest`.
 
-    def __init__(self, database: Database, job: Job[One, Result], *, largest: int) -> None:
+    `settled` is told of each what became of it before whoever asked is, also when nobody asks any more: None when it
+    is committed, else why it is not. It must not raise. `urgent`: see `Database.write`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        job: Job[One, Result],
+        *,
+        largest: int,
+        urgent: bool = False,
+        settled: Callable[[One, BaseException | None], None] = lambda _one, _why: None,
+    ) -> None:
         self._database = database
         self._job = job
         self._largest = largest
+        self._urgent = urgent
+        self._settled = settled
         self._line: deque[_Entry[One, Result]] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -59,6 +73,12 @@ class Grouped(Generic[One, Result]):
     def _leave(self, entry: _Entry[One, Result]) -> None:
         if entry in self._line:
             self._line.remove(entry)
+            self._settled(entry.one, asyncio.CancelledError())
+
+    async def drain(self) -> None:
+        """Returns when nothing is being written and nobody stands in line."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
 
     def _next(self) -> None:
         """In the context of the first: its trace is as good as any other's."""
@@ -73,9 +93,11 @@ class Grouped(Generic[One, Result]):
         group = [self._line.popleft() for _ in range(min(len(self._line), self._largest))]
         try:
             for entry, outcome in zip(group, await self._outcomes(group), strict=True):
+                self._settled(entry.one, outcome if isinstance(outcome, Exception) else None)
                 _tell(entry, outcome)
-        except BaseException:
+        except BaseException as exc:
             for entry in group:
+                self._settled(entry.one, exc)
                 entry.told.cancel()
             raise
         finally:
@@ -86,7 +108,7 @@ class Grouped(Generic[One, Result]):
             return []
         ones = [entry.one for entry in group]
         try:
-            return await self._database.transact(partial(self._job, ones))
+            return await self._database.transact(partial(self._job, ones), urgent=self._urgent)
         except DatabaseUnavailable as exc:
             return [DatabaseUnavailable(exc.detail) for _ in group]
         except Exception as exc:  # noqa: BLE001 - whatever the rows of one broke must not fail the others

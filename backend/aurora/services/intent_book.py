@@ -4,12 +4,8 @@ A commit costs as much for twenty intents as for one; under load it is the commi
 for anybody.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import Context, copy_context
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aurora.db.access_tables import audit_log
 from aurora.db.bundle import Bundle
 from aurora.db.database import Database
+from aurora.db.grouped import Grouped
 from aurora.db.repositories import audit, holds, idempotency
 from aurora.db.repositories.deployment_rows import attempt_row_of, event_row_of, row_of
 from aurora.db.repositories.holds import CapacityTaken, Hold
@@ -30,7 +27,7 @@ from aurora.db.tables import (
 )
 from aurora.db.tables import deployments as deployment_rows
 from aurora.domain.audit import AuditEntry
-from aurora.domain.errors import AuroraError, DatabaseUnavailable
+from aurora.domain.errors import AuroraError
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent
 from aurora.domain.tenant import Quotas
 from aurora.services import quota
@@ -62,13 +59,6 @@ class Intent:
     purchase: Purchase | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    intent: Intent
-    told: asyncio.Future[None]
-    context: Context
-
-
 Outcomes = list[Exception | None]
 
 
@@ -85,11 +75,11 @@ class IntentBook:
         kept: Callable[[Purchase], None],
         dropped: Callable[[Purchase], None],
     ) -> None:
-        self._database = database
         self._kept = kept
         self._dropped = dropped
-        self._line: deque[_Entry] = deque()
-        self._writing: asyncio.Task[None] | None = None
+        self._intents: Grouped[Intent, None] = Grouped(
+            database, _written, largest=_LARGEST, urgent=True, settled=self._settled
+        )
 
     async def commit(self, intent: Intent) -> None:
         """Returns when it is committed.
@@ -97,69 +87,15 @@ class IntentBook:
         Raises CapacityTaken, QuotaExceeded, TenantDisabled or NotFound (nothing of it was written, the rest of its
         group was), IntegrityError for a key that another replica bound first, and DatabaseUnavailable.
         """
-        told = asyncio.get_running_loop().create_future()
-        entry = _Entry(intent, told, copy_context())
-        self._line.append(entry)
-        if self._writing is None:
-            self._next()
-        try:
-            await told
-        except asyncio.CancelledError:
-            if entry in self._line:
-                self._line.remove(entry)
-                self._settle(entry, asyncio.CancelledError())
-            raise
+        await self._intents.commit(intent)
 
     async def drain(self) -> None:
         """Returns when nothing is being written."""
-        while self._writing is not None:
-            await asyncio.wait([self._writing])
+        await self._intents.drain()
 
-    def _next(self) -> None:
-        group = [self._line.popleft() for _ in range(min(len(self._line), _LARGEST))]
-        if not group:
-            self._writing = None
-            return
-        # In the context of the first: its request id and its trace are as good as any other's.
-        self._writing = asyncio.get_running_loop().create_task(self._write(group), context=group[0].context)
-
-    async def _write(self, group: Sequence[_Entry]) -> None:
-        try:
-            for entry, outcome in zip(group, await self._outcomes(group), strict=True):
-                self._settle(entry, outcome)
-        except BaseException as exc:
-            for entry in group:
-                self._settle(entry, exc)
-            raise
-        finally:
-            self._next()
-
-    async def _outcomes(self, group: Sequence[_Entry]) -> Outcomes:
-        try:
-            return await self._transaction(group)
-        except DatabaseUnavailable as exc:
-            return [exc] * len(group)
-        except Exception as exc:  # noqa: BLE001 - whatever the rows of one broke must not fail the others
-            if len(group) == 1:
-                return [exc]
-        return [outcome for entry in group for outcome in await self._outcomes([entry])]
-
-    async def _transaction(self, group: Sequence[_Entry]) -> Outcomes:
-        intents = [entry.intent for entry in group]
-        return await self._database.transact(partial(_written, intents), urgent=True)
-
-    def _settle(self, entry: _Entry, outcome: BaseException | None) -> None:
-        purchase = entry.intent.purchase
-        if purchase is not None:
-            (self._kept if outcome is None else self._dropped)(purchase)
-        if entry.told.done():
-            return  # whoever asked is gone
-        if outcome is None:
-            entry.told.set_result(None)
-        elif isinstance(outcome, asyncio.CancelledError):
-            entry.told.cancel()
-        else:
-            entry.told.set_exception(outcome)
+    def _settled(self, intent: Intent, why_not: BaseException | None) -> None:
+        if intent.purchase is not None:
+            (self._kept if why_not is None else self._dropped)(intent.purchase)
 
 
 async def _written(intents: Sequence[Intent], connection: AsyncConnection) -> Outcomes:

@@ -77,12 +77,18 @@ def refusal(number):
     )
 
 
-async def test_who_comes_while_one_is_written_is_written_with_the_next(database):
+async def until(condition) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_who_comes_at_the_same_time_is_written_together(database):
     desk = Desk(database)
 
     assert await desk.commit(*(intent(number) for number in range(1, 21)), refusal(21)) == [None] * 21
 
-    assert desk.count.writes == 2
+    assert desk.count.writes == 1
     assert len(await desk.stored()) == len(desk.kept) == 20
     async with database.read() as connection:
         assert await decisions.find(connection, "dec-21", tenant=None) is not None
@@ -136,13 +142,16 @@ async def test_a_tenant_that_is_gone_stops_only_its_own(database):
 
 async def test_whoever_leaves_the_line_is_not_written(database):
     desk = Desk(database)
-    first, second, third = (asyncio.create_task(desk.book.commit(intent(number))) for number in (1, 2, 3))
+    first = asyncio.create_task(desk.book.commit(intent(1)))
+    await until(lambda: desk.count.writes == 1)
+    second, third = (asyncio.create_task(desk.book.commit(intent(number))) for number in (2, 3))
     await asyncio.sleep(0)
 
     second.cancel()
     await asyncio.gather(first, second, third, return_exceptions=True)
 
     assert second.cancelled()
+    assert desk.count.writes == 2
     assert await desk.stored() == [a_deployment(1).id, a_deployment(3).id]
     assert desk.dropped == [a_deployment(2).id]
 
@@ -150,7 +159,7 @@ async def test_whoever_leaves_the_line_is_not_written(database):
 async def test_what_is_being_written_is_kept_although_nobody_waits_for_it_any_more(database):
     desk = Desk(database)
     asked = asyncio.create_task(desk.book.commit(intent(1)))
-    await asyncio.sleep(0)
+    await until(lambda: desk.count.writes == 1)
 
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
@@ -186,5 +195,5 @@ async def test_a_database_that_does_not_answer_refuses_the_whole_group_once(data
         results = await desk.commit(*(intent(number) for number in range(1, 6)))
 
     assert {type(one) for one in results} == {DatabaseUnavailable}
-    assert desk.count.writes == 2
+    assert desk.count.writes == 1
     assert (len(desk.dropped), desk.kept) == (5, [])
