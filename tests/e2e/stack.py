@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +14,15 @@ from typing import Any
 
 import aiohttp
 
+from aurora.settings import PROVIDERS
+
 ROOT = Path(__file__).resolve().parents[2]
 _EMULATOR_URL = re.compile(r"Emulators ready on (http://[^\s:]+:\d+)")
 _PORT = re.compile(r"Aurora Router started port=(\d+)")
 _LONG = 30.0
+_SHORTEST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.15
+_ENDED = frozenset({"terminated", "failed"})
 
 
 @dataclass
@@ -111,6 +116,7 @@ class Stack:
     session: aiohttp.ClientSession
     folder: Path
     settings: dict[str, str]
+    markets: Sequence[str] = PROVIDERS
     aurora: Part | None = None
     url: str = ""
 
@@ -124,6 +130,21 @@ class Stack:
         await self.until(self.is_ready, "ready")
         return self.aurora
 
+    async def at_rest(self) -> None:
+        """Aurora runs, every market is well and nothing is rented: whatever the test before has left is cleared away."""
+        if self.aurora is None or self.aurora.process.returncode is not None:
+            await self.boot()
+        for market in self.markets:
+            await self.heal(market)
+        for each in (await self.get("/deployments?limit=200"))["deployments"]:
+            if each["status"] not in _ENDED:
+                await self.delete(f"/deployments/{each['id']}")
+                await self.deployment(each["id"], *_ENDED, within=60)
+        await self.until(self.is_empty, "empty")
+
+    async def is_empty(self) -> bool:
+        return not any([await self.alive(market) for market in self.markets])
+
     async def is_ready(self) -> bool:
         try:
             async with self.session.get(f"{self.url}/ready") as answer:
@@ -132,14 +153,16 @@ class Stack:
             return False
 
     async def until(self, condition: Any, what: str, *, within: float = _LONG) -> Any:
-        """Poll until `condition` gives something true."""
+        """Poll until `condition` gives something true, less often the longer it takes: each question is work for Aurora."""
+        pause = _SHORTEST_PAUSE_S
         try:
             async with asyncio.timeout(within):
                 while True:
                     found = await condition()
                     if found:
                         return found
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(pause)
+                    pause = min(1.1 * pause, _LONGEST_PAUSE_S)
         except TimeoutError:
             said = self.aurora.text[-4000:] if self.aurora else ""
             raise AssertionError(f"not {what} within {within} s: {said}") from None
@@ -196,27 +219,39 @@ class Stack:
 
 @asynccontextmanager
 async def stack(
-    folder: Path, *, state_speed: float = 50, limits: str = "relaxed", offers: int = 2400, **settings: str
+    folder: Path,
+    *,
+    state_speed: float = 50,
+    limits: str = "relaxed",
+    offers: int = 2400,
+    markets: Sequence[str] = PROVIDERS,
+    database_url: str | None = None,
+    **settings: str,
 ) -> AsyncIterator[Stack]:
-    """A migrated database and running emulators; `boot()` starts Aurora."""
+    """A migrated database and running emulators of `markets`, the only ones that are enabled; `boot()` starts Aurora.
+
+    `aurora migrate` makes the database, unless `database_url` is that of a migrated one.
+    """
     emulate = ("emulate", "--port", "0", "--limits", limits, "--state-speed", str(state_speed))
-    emulator = await start(*emulate, "--offers", str(offers), env={})
+    emulator = await start(*emulate, "--offers", str(offers), "--providers", ",".join(markets), env={})
     aurora_settings = {
         "AURORA_MODE": "emulated",
         "PORT": "0",
         "COMPAT_PORT": "off",
-        "DATABASE_URL": f"sqlite:///{folder / 'aurora.db'}",
+        "DATABASE_URL": database_url or f"sqlite:///{folder / 'aurora.db'}",
         "RECONCILE_INTERVAL": "0.2",
         "PYTHONUNBUFFERED": "1",
+        **{f"{name.upper()}_ENABLED": "false" for name in PROVIDERS if name not in markets},
         **settings,
     }
     made: Stack | None = None
     try:
         aurora_settings["EMULATOR_URL"] = url = await emulator.says(_EMULATOR_URL)
-        migrated = await start("migrate", "--env-file", "", env=aurora_settings)
-        assert await migrated.ended() == 0, migrated.text
+        if database_url is None:
+            migrated = await start("migrate", "--env-file", "", env=aurora_settings)
+            assert await migrated.ended() == 0, migrated.text
         async with aiohttp.ClientSession() as session:
-            made = Stack(emulator, url, session, folder, aurora_settings)
+            made = Stack(emulator, url, session, folder, aurora_settings, markets)
             yield made
     finally:
         if made is not None and made.aurora is not None:

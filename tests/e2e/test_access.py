@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from tests.databases import Databases
 from tests.e2e.stack import Stack, stack
-from tests.e2e.test_cli import ROUTE, aurora
+from tests.e2e.terminal import aurora
+from tests.e2e.test_cli import ROUTE
 
 ADMIN = "an-admin-key-for-this-test"
 
@@ -14,8 +16,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with stack(tmp_path_factory.mktemp("access"), AURORA_ADMIN_KEY=ADMIN) as made:
+async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    folder = tmp_path_factory.mktemp("access")
+    url = await databases.sqlite_url(folder / "aurora.db")
+    async with stack(
+        folder, offers=600, markets=("vastai",), database_url=url, AURORA_ADMIN_KEY=ADMIN
+    ) as made:
         await made.boot()
         yield made
 

@@ -1,89 +1,57 @@
 """The command line against real processes: the day of somebody who needs a GPU, from the terminal."""
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.stack import ROOT, Stack, plain_environment, stack
+from tests.databases import Databases
+from tests.e2e.stack import Stack, stack
+from tests.e2e.terminal import WIDTH, aurora, begin, process
 
 ASK = ("route", "--workload", "llm_inference", "--gpu", "a100", "--region", "us-west", "--duration", "2h")
 ROUTE = (*ASK, "--provider", "vastai")
-WIDTH = 100
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with stack(tmp_path_factory.mktemp("cli"), VASTAI_RATE_LIMIT="6000") as made:
+async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    folder = tmp_path_factory.mktemp("cli")
+    url = await databases.sqlite_url(folder / "aurora.db")
+    async with stack(folder, database_url=url, VASTAI_RATE_LIMIT="6000") as made:
         await made.boot()
         yield made
 
 
-async def begin(running: Stack, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
-    own = {"AURORA_URL": running.url, "COLUMNS": str(WIDTH), **settings}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "aurora",
-        *arguments,
-        cwd=ROOT,
-        env={**plain_environment(), **own},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def aurora(running: Stack, *arguments: str, **settings: str) -> Done:
-    process = await begin(running, *arguments, **settings)
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    return Done(process.returncode or 0, out.decode(), err.decode())
-
-
 async def test_a_gpu_is_found_rented_looked_at_explained_and_given_back(running):
-    offers = await aurora(running, "offers", "--gpu", "a100", "--region", "us-west", "--limit", "3")
+    offers = await process(running, "offers", "--gpu", "a100", "--region", "us-west", "--limit", "3")
     assert offers.code == 0, offers.err
     assert "vastai:" in offers.out
 
-    rented = await aurora(running, *ROUTE, "--wait", "60s", "--json")
+    rented = await process(running, *ROUTE, "--wait", "60s", "--json")
     assert rented.code == 0, rented.out + rented.err
     assert rented.json["status"] == "running"
     name = rented.json["deployment_id"]
 
-    shown = await aurora(running, "status", name)
+    shown = await process(running, "status", name)
     assert "running" in shown.out
     assert "of 2 h" in shown.out
     await _follow_for_a_moment(running, name)
-    told = await aurora(running, "why", name)
+    told = await process(running, "why", name)
     for heading in ("What was asked", "Who was eliminated", "The ranking", "What happened", "What it cost"):
         assert heading in told.out
-    assert name in (await aurora(running, "costs")).out
-    assert "CLOSED" in (await aurora(running, "breakers")).out
+    assert name in (await process(running, "costs")).out
+    assert "CLOSED" in (await process(running, "breakers")).out
 
-    longer = await aurora(running, "extend", name, "1h", "--json")
+    longer = await process(running, "extend", name, "1h", "--json")
     assert longer.json["allowed_seconds"] == 3 * 3600
-    ended = await aurora(running, "terminate", name, "--wait")
+    ended = await process(running, "terminate", name, "--wait")
     assert ended.code == 0, ended.err
     assert "terminated" in ended.out
-    archived = await aurora(running, "logs", name, "--follow", "--tail", "5")
+    archived = await process(running, "logs", name, "--follow", "--tail", "5")
     assert archived.code == 0
     assert archived.out.strip()
     assert all(one["state"] == "destroyed" for one in await running.ledger())
@@ -93,13 +61,13 @@ async def test_a_gpu_is_found_rented_looked_at_explained_and_given_back(running)
 
 async def _follow_for_a_moment(running: Stack, name: str) -> None:
     """Lines come; Ctrl-C ends the reading and nothing else."""
-    process = await begin(running, "logs", name, "--follow", "--tail", "3")
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 30)
-    process.send_signal(2)
-    _, err = await asyncio.wait_for(process.communicate(), 30)
+    following = await begin(running, "logs", name, "--follow", "--tail", "3")
+    assert following.stdout is not None
+    line = await asyncio.wait_for(following.stdout.readline(), 30)
+    following.send_signal(2)
+    _, err = await asyncio.wait_for(following.communicate(), 30)
     assert line.strip()
-    assert process.returncode == 130
+    assert following.returncode == 130
     assert f"aurora terminate {name}" in err.decode()
     assert (await running.get(f"/deployments/{name}"))["status"] == "running"
 
@@ -176,7 +144,7 @@ def _step(line: bytes) -> int:
 
 
 async def test_the_doctor_finds_nothing_wrong_and_sees_who_holds_the_database(running):
-    done = await aurora(running, "doctor", "--env-file", "", "--json", **running.settings)
+    done = await process(running, "doctor", "--env-file", "", "--json", **running.settings)
 
     checks = {each["check"]: each for each in done.json["checks"]}
     assert done.code == 0, done.out
@@ -196,7 +164,7 @@ async def test_the_doctor_says_that_live_mode_has_no_key(running, tmp_path: Path
         "DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}",
     }
 
-    done = await aurora(running, "doctor", "--env-file", "", **settings)
+    done = await process(running, "doctor", "--env-file", "", **settings)
 
     assert done.code == 9
     assert "no key: set VASTAI_API_KEY" in done.out

@@ -28,8 +28,10 @@ async def known(booted: Stack) -> dict[str, list[str]]:
 
 
 @asynccontextmanager
-async def documented(folder: Path, **settings: str) -> AsyncIterator[tuple[Document, Stack]]:
-    async with stack(folder, **UNMETERED, **settings) as made:
+async def documented(folder: Path, database_url: str) -> AsyncIterator[tuple[Document, Stack]]:
+    async with stack(
+        folder, offers=600, markets=("vastai", "akash"), database_url=database_url, **UNMETERED
+    ) as made:
         await made.boot()
         ids = await known(made)
         document = await asyncio.to_thread(Document, made.url, ids)
@@ -44,18 +46,19 @@ async def documented(folder: Path, **settings: str) -> AsyncIterator[tuple[Docum
 async def test_every_answer_is_one_that_the_document_declares(databases, tmp_path):
     async with (
         databases.postgres_url() as url,
-        documented(tmp_path, DATABASE_URL=url) as (document, _),
+        documented(tmp_path, url) as (document, _),
     ):
-        right = await asyncio.to_thread(lambda: document.broken(GenerationMode.POSITIVE, examples=15))
-        wrong = await asyncio.to_thread(lambda: document.broken(GenerationMode.NEGATIVE, examples=8))
+        right = await asyncio.to_thread(lambda: document.broken(GenerationMode.POSITIVE, examples=10))
+        wrong = await asyncio.to_thread(lambda: document.broken(GenerationMode.NEGATIVE, examples=6))
 
         assert not right + wrong, "\n".join(right + wrong)
         assert document.asked > 10 * len(list(document.operations()))
 
 
-async def test_rubbish_of_any_content_type_is_answered_as_declared_too(tmp_path):
-    async with documented(tmp_path) as (document, _):
-        found = await asyncio.to_thread(lambda: document.broken_by_garbage(examples=30))
+async def test_rubbish_of_any_content_type_is_answered_as_declared_too(databases, tmp_path):
+    url = await databases.sqlite_url(tmp_path / "aurora.db")
+    async with documented(tmp_path, url) as (document, _):
+        found = await asyncio.to_thread(lambda: document.broken_by_garbage(examples=20))
 
         assert not found, "\n".join(found)
         assert document.asked >= 30

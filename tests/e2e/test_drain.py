@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from tests.databases import Databases
 from tests.e2e.stack import Part, Stack, stack
 
 ROUTE = {
@@ -59,8 +61,11 @@ class Load:
             await asyncio.sleep(0.02)
 
 
-async def test_a_stop_under_load_answers_what_is_under_way_and_loses_nothing(tmp_path):
-    async with stack(tmp_path, state_speed=10) as made:
+async def test_a_stop_under_load_answers_what_is_under_way_and_loses_nothing(
+    databases: Databases, tmp_path: Path
+) -> None:
+    url = await databases.sqlite_url(tmp_path / "aurora.db")
+    async with stack(tmp_path, state_speed=10, markets=("vastai",), database_url=url) as made:
         aurora = await made.boot()
         await made.fault(kind="latency", operation="create", ms=300, count=None)
         load = Load(made.url)
@@ -112,8 +117,11 @@ async def _everything_accepted_is_there_once(made: Stack, load: Load) -> None:
     assert len(await made.alive()) == sum(one["status"] == "running" for one in listed)
 
 
-async def test_who_only_waits_is_answered_at_once_and_ready_turns_to_503(tmp_path):
-    async with stack(tmp_path, VASTAI_RATE_LIMIT="10000", AKASH_RATE_LIMIT="10000") as made:
+async def test_who_only_waits_is_answered_at_once_and_ready_turns_to_503(
+    databases: Databases, tmp_path: Path
+) -> None:
+    url = await databases.sqlite_url(tmp_path / "aurora.db")
+    async with stack(tmp_path, markets=("vastai",), database_url=url, VASTAI_RATE_LIMIT="10000") as made:
         aurora = await made.boot()
         running = (await made.post("/route", {**ROUTE, "wait": 30}))["deployment_id"]
         await made.fault(kind="never_starts", count=1)

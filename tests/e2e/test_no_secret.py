@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.databases import Databases
 from tests.e2e.stack import Stack, stack, start
 
 SETTINGS = {
@@ -111,8 +112,9 @@ class Spy:
 
 
 @pytest.fixture
-async def spy(tmp_path: Path) -> AsyncIterator[Spy]:
-    async with stack(tmp_path, LOG_LEVEL="DEBUG", **SETTINGS) as made:
+async def spy(databases: Databases, tmp_path: Path) -> AsyncIterator[Spy]:
+    url = await databases.sqlite_url(tmp_path / "aurora.db")
+    async with stack(tmp_path, offers=600, database_url=url, LOG_LEVEL="DEBUG", **SETTINGS) as made:
         await made.boot()
         yield Spy(made, Heap())
 

@@ -91,8 +91,8 @@ async def installation(databases, tmp_path) -> AsyncIterator[Installation]:
         stack(
             tmp_path,
             offers=400,
-            DATABASE_URL=url,
-            AKASH_ENABLED="false",
+            markets=("vastai",),
+            database_url=url,
             VASTAI_SYNC_INTERVAL="5",
             VASTAI_RATE_LIMIT="100000",
             RECONCILE_INTERVAL="5",
