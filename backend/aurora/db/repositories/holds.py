@@ -96,17 +96,6 @@ async def add(connection: AsyncConnection, hold: Hold) -> None:
     await connection.execute(_ADD, row_of(hold))
 
 
-async def claim(connection: AsyncConnection, hold: Hold, *, known: Callable[[Hold], bool]) -> None:
-    """`add`, but only if the decision for it knew every hold on the same machines. Raises CapacityTaken.
-
-    The embedded database belongs to one process, whose overlay knows everything: there it is `add`.
-    """
-    unknown = tuple(one for one in await rivals(connection, [hold]) if not known(one))
-    if unknown:
-        raise CapacityTaken(unknown)
-    await add(connection, hold)
-
-
 async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[Hold, ...]:
     """The present holds on the machines of `wanted`; none where the database belongs to one process.
 
