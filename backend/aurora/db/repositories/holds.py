@@ -1,7 +1,7 @@
 """Capacity that is taken: by live attempts, and for a minute by a refusal."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
