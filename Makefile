@@ -42,7 +42,7 @@ check: setup ## format, lint, types, layers, dangerous calls
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive backend migrations
 
 test: setup setup-official ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder tests
 
 # In an environment of its own, since what it needs is not ours to pin. Asks the public advisory database, so it is no part of check.
 audit: ## known vulnerabilities of what is pinned (needs the network)
