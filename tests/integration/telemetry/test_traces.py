@@ -220,5 +220,5 @@ def test_the_sdk_is_imported_only_where_an_endpoint_is_set():
 async def test_without_an_endpoint_the_guards_have_no_listener_more_and_adapters_the_guard_itself(url):
     async with booted(url) as aurora:
         assert not aurora.tracer.enabled
-        assert aurora.markets._traced(aurora.markets.guards["vastai"]) is aurora.markets.guards["vastai"]
+        assert aurora.markets._seen(aurora.markets.guards["vastai"]) is aurora.markets.guards["vastai"]
         assert create_engine(url) is not aurora.database.engine
