@@ -29,6 +29,14 @@ _AT_ONCE = 500
 each decision sees some more, until all are seen; new scores of larger markets are left to `refresh`."""
 
 
+_RESCORED_PER_S = 2000
+"""Offers whose scores are looked at again, on average: at 20,000 each outcome is seen after 10 s at the latest."""
+_POINTS, _TTR_S = 0.25, 1.0
+"""Scores (of 100) and expected seconds to running that moved less are left as they were: each outcome moves those of all
+a provider's offers a little.
+"""
+
+
 class Offers(Protocol):
     """The catalogue, as much of it as a snapshot needs."""
 
@@ -113,6 +121,7 @@ class Market:
         self._snapshot: MarketSnapshot | None = None
         self._rearranged = False
         """Candidates were renewed since the snapshot."""
+        self._rescored_at = float("-inf")
         self._behind = False
         """The catalogue has offers that are not looked at yet."""
 
@@ -151,7 +160,10 @@ class Market:
         while self._behind:
             self.snapshot()
             await asyncio.sleep(0)
-        if self._scores_are_old():
+        now = self._clock.monotonic()
+        pause = sum(map(len, self._shelves.values())) / _RESCORED_PER_S
+        if self._scores_are_old() and now - self._rescored_at >= pause:
+            self._rescored_at = now
             for _ in self._rescored():
                 await asyncio.sleep(0)
 
@@ -269,10 +281,10 @@ class Market:
         """The same object when they are what they were."""
         fresh = self._candidate(known.offer, known.provider)
         same = (
-            fresh.reputation == known.reputation
+            abs(fresh.reputation - known.reputation) < _POINTS
             and fresh.extra_latency_ms == known.extra_latency_ms
-            and fresh.time_to_running_s == known.time_to_running_s
-            and fresh.g_score == known.g_score
+            and _near(fresh.time_to_running_s, known.time_to_running_s, slack=_TTR_S)
+            and _near(fresh.g_score, known.g_score, slack=_POINTS)
         )
         return known if same else fresh
 
@@ -289,6 +301,12 @@ class Market:
             time_to_running_s=observed.time_to_running_s(offer.provider),
             g_score=None if g_score is None else g_score.value,
         )
+
+
+def _near(before: float | None, after: float | None, *, slack: float) -> bool:
+    if before is None or after is None:
+        return before is after
+    return abs(before - after) < slack
 
 
 def _held(candidate: Candidate, hold: Hold) -> Candidate:

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import fmean
 
 from aurora.db.database import Database
 from aurora.db.repositories import decisions
@@ -43,17 +42,57 @@ def no_budgets() -> Mapping[str, float]:
 
 
 @dataclass(slots=True)
-class _Past:
-    launches: dict[str, deque[_Launch]] = field(default_factory=dict)
+class _Mean:
+    """Of the values that are in it now."""
 
-    def add(self, provider: str, launch: _Launch) -> None:
-        self.launches.setdefault(provider, deque(maxlen=_KEPT)).append(launch)
+    total: float = 0.0
+    number: int = 0
 
-    def since(self, provider: str, start: datetime) -> list[_Launch]:
-        known = self.launches.get(provider, deque[_Launch]())
-        while known and known[0].at < start:
-            known.popleft()
-        return list(known)
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self.total += value
+            self.number += 1
+
+    def take(self, value: float | None) -> None:
+        if value is not None:
+            self.number -= 1
+            self.total = self.total - value if self.number else 0.0
+
+    @property
+    def value(self) -> float | None:
+        return self.total / self.number if self.number else None
+
+
+@dataclass(slots=True)
+class _Hour:
+    """One provider's launches of the last hour, summed up as they come and go: every decision asks for the sums."""
+
+    launches: deque[_Launch] = field(default_factory=deque)
+    ran: int = 0
+    latency_ms: _Mean = field(default_factory=_Mean)
+    ttr_s: _Mean = field(default_factory=_Mean)
+
+    def add(self, launch: _Launch) -> None:
+        if len(self.launches) >= _KEPT:
+            self._forget_first()
+        self.launches.append(launch)
+        if launch.ran:
+            self.ran += 1
+            self.latency_ms.add(launch.latency_ms)
+            self.ttr_s.add(launch.ttr_s)
+
+    def since(self, start: datetime) -> "_Hour":
+        """Itself, without what was before."""
+        while self.launches and self.launches[0].at < start:
+            self._forget_first()
+        return self
+
+    def _forget_first(self) -> None:
+        launch = self.launches.popleft()
+        if launch.ran:
+            self.ran -= 1
+            self.latency_ms.take(launch.latency_ms)
+            self.ttr_s.take(launch.ttr_s)
 
 
 class TelemetrySource:
@@ -70,7 +109,7 @@ class TelemetrySource:
         self._watch = watch
         self._clock = clock
         self._budget_used = budget_used
-        self._past = _Past()
+        self._past: dict[str, _Hour] = {}
         self._read_at = float("-inf")
         self._telemetry = Telemetry()
 
@@ -79,9 +118,10 @@ class TelemetrySource:
         start = self._clock.now() - timedelta(seconds=WINDOW_S)
         async with database.read(bulk=True) as connection:
             found = await decisions.outcomes_since(connection, start)
-        past = _Past()
+        past: dict[str, _Hour] = {}
         for one in found:
-            past.add(one.provider, _Launch(one.at, one.kind == _RAN, one.latency_ms, one.ttr_s))
+            launch = _Launch(one.at, one.kind == _RAN, one.latency_ms, one.ttr_s)
+            past.setdefault(one.provider, _Hour()).add(launch)
         self._past = past
         self._read_at = float("-inf")
 
@@ -94,7 +134,8 @@ class TelemetrySource:
         ttr_s: float | None = None,
     ) -> None:
         """One outcome that was just stored."""
-        self._past.add(provider, _Launch(self._clock.now(), kind == _RAN, latency_ms, ttr_s))
+        launch = _Launch(self._clock.now(), kind == _RAN, latency_ms, ttr_s)
+        self._past.setdefault(provider, _Hour()).add(launch)
         self._read_at = float("-inf")
 
     def __call__(self) -> Telemetry:
@@ -111,23 +152,24 @@ class TelemetrySource:
 
     def time_to_running_s(self, provider: str) -> float | None:
         """Mean seconds from create to running over the last hour; None when none ran."""
-        known = [one.ttr_s for one in self._recent(provider) if one.ran and one.ttr_s is not None]
-        return fmean(known) if known else None
+        return self._recent(provider).ttr_s.value
 
-    def _recent(self, provider: str) -> list[_Launch]:
-        return self._past.since(provider, self._clock.now() - timedelta(seconds=WINDOW_S))
+    def _recent(self, provider: str) -> _Hour:
+        known = self._past.get(provider)
+        if known is None:
+            return _Hour()
+        return known.since(self._clock.now() - timedelta(seconds=WINDOW_S))
 
     def _performance(self, name: str) -> Performance:
         """Nothing launched in the window: static figures, so that an untried provider is tried."""
-        status, launches = self._watch.status(name), self._recent(name)
-        if not launches:
+        status, recent = self._watch.status(name), self._recent(name)
+        if not recent.launches:
             return Performance(status=status)
-        ran = [one for one in launches if one.ran]
-        latencies = [one.latency_ms for one in ran if one.latency_ms is not None]
+        last = recent.launches[-1].at
         return Performance(
             source=OBSERVED,
             status=status,
-            runs_per_s=len(ran) / WINDOW_S,
-            latency_ms=fmean(latencies) if latencies else None,
-            last_event_at=max(launches[-1].at, self._watch.last_read(name) or launches[-1].at),
+            runs_per_s=recent.ran / WINDOW_S,
+            latency_ms=recent.latency_ms.value,
+            last_event_at=max(last, self._watch.last_read(name) or last),
         )

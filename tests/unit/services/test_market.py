@@ -365,3 +365,27 @@ async def test_a_large_change_is_taken_on_between_decisions_too():
     await stall.market.refresh()
 
     assert {one.free for one in stall.market.snapshot().candidates} == {9.0}
+
+
+async def test_a_large_market_is_not_scored_anew_at_every_outcome():
+    stall = Stall(*(offer(str(number), available=2) for number in range(2000)))
+    stall.market.snapshot()
+    seen = []
+    for version, after_s in enumerate((0, 0.5, 0.5), start=1):
+        stall.clock.advance(after_s)
+        stall.scores.score, stall.scores.version = 30.0 + version, version
+        await stall.market.refresh()
+        seen.append(stall.candidate("1").reputation)
+
+    assert seen == [31.0, 31.0, 33.0]
+
+
+async def test_scores_that_hardly_moved_leave_the_groups_as_they_are():
+    stall = Stall(*(offer(str(number), available=2) for number in range(700)))
+    before = {id(group) for group in stall.market.snapshot().groups}
+
+    stall.scores.score, stall.scores.version = 80.2, 1
+    await stall.market.refresh()
+
+    assert {id(group) for group in stall.market.snapshot().groups} == before
+    assert stall.candidate("1").reputation == 80.0
