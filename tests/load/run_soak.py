@@ -121,9 +121,9 @@ async def deployments(running: Stack) -> list[dict[str, Any]]:
     while True:
         page = await running.get(f"/deployments?limit=200{cursor}")
         found += page["deployments"]
-        if not page.get("cursor"):
+        if not page["next_cursor"]:
             return found
-        cursor = f"&cursor={page['cursor']}"
+        cursor = f"&cursor={page['next_cursor']}"
 
 
 async def drift(running: Stack, providers: list[str]) -> dict[str, Any]:
