@@ -49,6 +49,6 @@ def emulate(
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(run_server(options))
     except OSError as exc:
-        print(f"--port {port}: {exc.strerror or exc}", file=sys.stderr)
+        print(f"--port {port}: {exc.strerror or exc}; choose another one", file=sys.stderr)
         return 1
     return 0

@@ -1,5 +1,6 @@
 """`aurora run`: everything on one machine, emulated, under one Ctrl-C."""
 
+import json
 import os
 import signal
 import subprocess  # starts only `aurora emulate` and `aurora serve`  # nosec B404
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from aurora.cli.migrate import migrate
@@ -25,9 +27,14 @@ def run(*, limits: str, state_speed: float) -> int:
         return code
     port = urlsplit(emulator).port or 9100
     emulate = ("emulate", "--port", str(port), "--limits", limits, "--state-speed", str(state_speed))
-    parts = [_start(emulate, os.environ)]
+    there = _emulators_at(emulator)
+    if there:
+        # Left by a run that was killed: they have its instances, and the records know of them.
+        print(f"Emulators already run on {emulator}: they are used, and stay when this ends")
+    parts = [] if there else [_start(emulate, os.environ)]
     try:
-        if not _answers(f"{emulator}/_emulator", parts[0]):
+        if not there and not _answers(emulator, parts[0]):
+            print(f"no emulators on {emulator}: set EMULATOR_URL to a port that is free", file=sys.stderr)
             return parts[0].poll() or 1
         parts.append(_start(("serve", "--env-file", ""), os.environ))
         return _wait(parts)
@@ -40,16 +47,24 @@ def _start(arguments: Sequence[str], environment: Mapping[str, str]) -> subproce
     return subprocess.Popen(command, env=dict(environment))  # noqa: S603 - our own command  # nosec B603
 
 
-def _answers(url: str, part: subprocess.Popen[bytes]) -> bool:
+def _answers(emulator: str, part: subprocess.Popen[bytes]) -> bool:
     """Wait until the emulators serve."""
     until = time.monotonic() + _EMULATOR_SECONDS
     while time.monotonic() < until and part.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback address  # nosec B310
-                return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        if _emulators_at(emulator):
+            return True
+        time.sleep(0.05)
     return False
+
+
+def _emulators_at(address: str) -> bool:
+    """Do Aurora's emulators answer there, and not some other program?"""
+    try:
+        with urllib.request.urlopen(f"{address}/_emulator", timeout=1) as answer:  # noqa: S310 - our own loopback address  # nosec B310
+            told = json.loads(answer.read(65_536))
+    except (urllib.error.URLError, OSError, ValueError, HTTPException):
+        return False
+    return isinstance(told, dict) and told.get("emulated") is True
 
 
 def _wait(parts: Sequence[subprocess.Popen[bytes]]) -> int:
