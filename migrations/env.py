@@ -3,10 +3,10 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from aurora.db import access_tables, replica_tables, tables
+from aurora.db import access_tables, health_tables, replica_tables, tables
 from aurora.db.metadata import metadata
 
-TABLES = (tables, access_tables, replica_tables)
+TABLES = (tables, access_tables, health_tables, replica_tables)
 """Imported so that `metadata` knows them all."""
 
 

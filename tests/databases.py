@@ -174,7 +174,7 @@ class PostgresServer:
             if time.monotonic() > patience:
                 self._process.kill()
                 return False
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks: no event loop runs where servers are started
         return False
 
 

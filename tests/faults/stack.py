@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 import aiohttp
 
-from aurora.bootstrap.assembly import Aurora, Files, running
+from aurora.bootstrap import Aurora, running
+from aurora.bootstrap.files import Files
 from aurora.db.database import Database
 from aurora.db.engine import create_engine
 from aurora.db.repositories import installation

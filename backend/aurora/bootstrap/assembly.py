@@ -1,17 +1,15 @@
-"""One composition root, one exit stack: whatever is opened is closed in reverse, also when start-up fails half-way."""
+"""The composition root: everything is built here, in the order in which it leans on each other."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version as package_version
-from pathlib import Path
 from typing import Any
 
 from aurora.bootstrap.access import Entrance, check_seal, sealer_of
 from aurora.bootstrap.emulator import emulator_limits
+from aurora.bootstrap.files import Files
 from aurora.bootstrap.markets import MarketParts, Markets
 from aurora.bootstrap.modes import refuse_the_other_mode
 from aurora.bootstrap.observability import Observability, Watched, traced_steps, tracer_of
@@ -20,12 +18,8 @@ from aurora.bootstrap.readiness import Readiness
 from aurora.bootstrap.replicas import Connected, ReplicaLink
 from aurora.bootstrap.sources import Sources
 from aurora.bootstrap.watchers import CommitWatcher, RouteWatch, SyncWatch
-from aurora.db import schema
 from aurora.db.database import Database
-from aurora.db.engine import create_engine, create_writer, dispose, sqlite_path
-from aurora.db.lock import FileLock
-from aurora.db.patience import Patience
-from aurora.db.repositories import deployments, holds, installation
+from aurora.db.repositories import deployments, holds
 from aurora.domain.clock import Clock
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.gpu_table import GpuTable
@@ -57,17 +51,14 @@ from aurora.services.market import Market, Observations
 from aurora.services.offer_rule import OfferRule
 from aurora.services.offer_sync import OfferSync
 from aurora.services.policy_desk import PolicyDesk
-from aurora.services.provider_config import ProvidersConfig
 from aurora.services.provider_desk import DeskPolicy, ProviderDesk
 from aurora.services.provider_states import ProviderStates
 from aurora.services.reputation import Reputation
 from aurora.services.route import RouteParts, RouteService
-from aurora.services.router_config import RouterConfig
 from aurora.services.telemetry_source import ProviderWatch, TelemetrySource
 from aurora.services.tenants import TenantRules
 from aurora.services.waiters import Waiters
 from aurora.services.whatif import WhatIfDesk
-from aurora.services.workload_templates import WorkloadTemplates
 from aurora.settings import PROVIDERS, Settings
 from aurora.telemetry.hooks import ResilienceHook
 from aurora.telemetry.lifecycle import LifecycleHook
@@ -76,31 +67,6 @@ from aurora.telemetry.outages import Outages
 
 _RELAXED_READERS = 3
 """Slices of a catalogue that are read at once where no market limits us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What users edit in `config/`."""
-
-    router: RouterConfig
-    workloads: WorkloadTemplates
-    providers: ProvidersConfig
-    version: str
-    """A digest of their texts: decisions name it."""
-
-    @classmethod
-    def load(cls, folder: Path) -> "Files":
-        """Raises ConfigError with one line naming file and key."""
-        digest = hashlib.sha256()
-        for name in ("router.yaml", "workloads.yaml", "providers.yaml"):
-            file = folder / name
-            digest.update(file.read_bytes() if file.is_file() else b"")
-        return cls(
-            RouterConfig.load(folder / "router.yaml"),
-            WorkloadTemplates.load(folder / "workloads.yaml"),
-            ProvidersConfig.load(folder / "providers.yaml"),
-            digest.hexdigest()[:12],
-        )
 
 
 class Aurora:
@@ -450,28 +416,3 @@ class Aurora:
         await self.registry.aclose()
         await self.markets.aclose()
         await self.observability.aclose()
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, *, clock: Clock, patience: Patience | None = None
-) -> AsyncIterator[Aurora]:
-    """Open, build, read; close in reverse. Raises SettingsError, ConfigError, DatabaseInUse, DatabaseUnavailable."""
-    url = settings.database_url.get_secret_value()
-    file = sqlite_path(url)
-    async with AsyncExitStack() as stack:
-        if file is not None:
-            lock = FileLock(file)
-            lock.acquire()
-            stack.callback(lock.release)
-        files = Files.load(Path(settings.config_dir))
-        engine = create_engine(url)
-        stack.push_async_callback(dispose, engine)
-        database = Database(engine, patience=patience, writer=create_writer(engine))
-        async with database.read() as connection:
-            await connection.run_sync(schema.require)
-            own = settings.installation_id or await installation.installation_id(connection)
-        aurora = Aurora(settings, database=database, clock=clock, files=files, own=own)
-        stack.push_async_callback(aurora.aclose)
-        await aurora.start(alone=file is not None)
-        yield aurora

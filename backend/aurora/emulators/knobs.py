@@ -1,5 +1,6 @@
 """Settings of a market that can be changed while it runs: what each may be, and the change itself."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -10,12 +11,13 @@ Rules = Mapping[str, Parameter]
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnobBoard:
+class KnobBoard(ABC):
     """Base of a market's settings; `rules` says for each field what it may be."""
 
     @classmethod
+    @abstractmethod
     def rules(cls) -> Rules:
-        raise NotImplementedError
+        """What each field may be."""
 
     def listed(self) -> Mapping[str, Any]:
         return asdict(self)

@@ -1,4 +1,4 @@
-"""The only place that sees aiohttp: one client per market account, every failure turned into its meaning.
+"""One client per market account: JSON over HTTP, every failure turned into its meaning (`failures`).
 
 Measured traps of aiohttp 3.14 and their cures: it silently sends GET, PUT and DELETE a second time when the
 connection breaks (`no_resend`), follows redirects with custom headers (never here), has no size cap (`_capped`) and
@@ -8,30 +8,27 @@ accepts any JSON (`answers.strict_json`).
 import asyncio
 import json
 import re
-import socket
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from aurora.domain.clock import Clock
 from aurora.domain.errors import (
     MalformedAnswer,
     Misconfigured,
-    NotSent,
     ProviderError,
-    ProviderTimeout,
-    Unavailable,
 )
 from aurora.providers import targets
 from aurora.providers.answers import Refusal, by_status, json_or_none, strict_json
+from aurora.providers.failures import ConnectionLost, translated
 from aurora.providers.redaction import Redactor
 from aurora.providers.request import ANSWER_CAP, Credential, Request, Signed, Signer, Transport
+from aurora.providers.sockets import PublicResolver, TextSocket
 
 ERROR_CAP = 8 * 1024
 """Bytes of an error answer that are read."""
@@ -41,14 +38,6 @@ SOCKET_HEARTBEAT_S = 20.0
 SOCKET_CLOSE_S = 2.0
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-
-
-class ConnectionLost(aiohttp.ClientError):
-    """The connection broke before an answer. Not a class that aiohttp's hidden re-send knows."""
-
-
-class ForbiddenTarget(aiohttp.ClientError):
-    """A name that resolves into our own network."""
 
 
 async def no_resend(
@@ -73,112 +62,6 @@ async def no_redirected_socket(
         response.close()
         raise aiohttp.RedirectClientError("the socket's address is a redirect")
     return response
-
-
-MEANINGS: tuple[tuple[type[Exception], type[ProviderError]], ...] = (
-    # Never sent: repeating anything is safe.
-    (aiohttp.ConnectionTimeoutError, NotSent),
-    (aiohttp.ClientConnectorError, NotSent),
-    (aiohttp.ServerFingerprintMismatch, NotSent),
-    (aiohttp.ClientHttpProxyError, NotSent),
-    # Asked wrongly.
-    (ForbiddenTarget, Misconfigured),
-    (aiohttp.TooManyRedirects, Misconfigured),
-    (aiohttp.RedirectClientError, Misconfigured),
-    (aiohttp.InvalidURL, Misconfigured),
-    (aiohttp.NonHttpUrlClientError, Misconfigured),
-    # Answered with rubbish (ContentTypeError, a status line that is none).
-    (aiohttp.ClientResponseError, MalformedAnswer),
-    # Sent, and no trustworthy answer.
-    (TimeoutError, ProviderTimeout),
-    (aiohttp.ClientPayloadError, Unavailable),
-    (aiohttp.ClientConnectionError, Unavailable),
-    (aiohttp.ClientError, Unavailable),
-    (OSError, Unavailable),
-)
-"""Most specific first: `ConnectionTimeoutError` is a `TimeoutError` too, but was never sent."""
-
-
-def meaning_of(error: type[Exception]) -> type[ProviderError]:
-    """What a failure of the transport means. Raises KeyError for what is none."""
-    for kind, meaning in MEANINGS:
-        if issubclass(error, kind):
-            return meaning
-    raise KeyError(error.__name__)
-
-
-@contextmanager
-def translated(provider: str, redact: Redactor) -> Iterator[None]:
-    """Every failure of the transport becomes its meaning.
-
-    The original is cut off: aiohttp's errors may carry the request with its headers.
-    """
-    try:
-        yield
-    except TimeoutError as exc:
-        raise meaning_of(type(exc))(provider, f"no answer in time ({type(exc).__name__})") from None
-    except (aiohttp.ClientError, OSError) as exc:
-        raise meaning_of(type(exc))(provider, redact(f"{type(exc).__name__}: {exc}")) from None
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only; used for URLs that come out of answers."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, family=family
-        )
-        if not found or not all(targets.is_public(str(address[0])) for *_, address in found):
-            raise ForbiddenTarget("the name does not lead to the public internet")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=kind,
-                proto=proto,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for kind, _, proto, _, address in found
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-class TextSocket:
-    """An open WebSocket of text frames. Raises only ProviderError. Close it, also after the other end did."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, provider: str, redact: Redactor) -> None:
-        self._socket = socket
-        self._provider = provider
-        self._redact = redact
-
-    async def send(self, text: str) -> None:
-        """One frame."""
-        with translated(self._provider, self._redact):
-            await self._socket.send_str(text)
-
-    async def receive(self, *, within: float | None = None) -> str | None:
-        """The next frame; None when the other end closed. Raises ProviderTimeout after `within` silent seconds,
-        which leaves the socket usable.
-        """
-        with translated(self._provider, self._redact):
-            async with asyncio.timeout(within):
-                while True:
-                    message = await self._socket.receive()
-                    if message.type is aiohttp.WSMsgType.TEXT:
-                        return str(message.data)
-                    if message.type is aiohttp.WSMsgType.ERROR:
-                        raise ConnectionLost("the socket broke")
-                    if message.type is not aiohttp.WSMsgType.BINARY:
-                        return None
-
-    async def aclose(self) -> None:
-        """Close it; twice is fine."""
-        await self._socket.close()
 
 
 def _meaning(request: Request, refusal: Refusal) -> ProviderError:

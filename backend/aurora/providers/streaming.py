@@ -5,7 +5,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from aurora.providers.answers import by_status
-from aurora.providers.http import JsonClient, translated
+from aurora.providers.failures import translated
+from aurora.providers.http import JsonClient
 from aurora.providers.log_overlap import LONGEST_LINE
 from aurora.providers.redaction import Redactor
 from aurora.providers.request import Request

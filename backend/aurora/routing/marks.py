@@ -7,11 +7,11 @@ them. A hold changes what is free and nothing else: all but that is shared with 
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import compress
 from math import isinf
 from typing import NamedTuple, TypeVar
 
 from aurora.domain.request import Workload
+from aurora.routing.bits import mark
 from aurora.routing.filters import Reason, provider
 from aurora.routing.fit import Asked
 from aurora.routing.snapshot import Candidate, OfferGroup, ProviderAbilities
@@ -20,27 +20,12 @@ T = TypeVar("T")
 
 _REMEMBERED = 512
 """Filters with limits that a group keeps marks for; an integer each."""
-_TO_DIGITS = bytes.maketrans(b"\x00\x01", b"01")
-_TO_FLAGS = bytes.maketrans(b"01", b"\x00\x01")
 
 _BY_THE_MOMENT = frozenset({Reason.PROVIDER, Reason.STALE, Reason.G_SCORE})
 """Filters that come last, and whose answer changes while offers do not."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _Mark = Callable[[OfferGroup], int]
-
-
-def mark(flags: Iterable[bool]) -> int:
-    """The integer whose n-th bit is the n-th flag."""
-    return int(bytes(flags)[::-1].translate(_TO_DIGITS) or b"0", 2)
-
-
-def marked(members: Sequence[T], marks: int) -> Iterable[T]:
-    """The members whose bits are set, in their order."""
-    if marks + 1 == 1 << len(members):
-        return members
-    digits = format(marks, f"0{len(members)}b")[::-1].encode()
-    return compress(members, digits.translate(_TO_FLAGS))
 
 
 class Marks:

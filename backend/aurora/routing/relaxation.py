@@ -12,10 +12,11 @@ from decimal import Decimal
 from heapq import nsmallest
 from itertools import chain
 
+from aurora.routing.bits import marked
 from aurora.routing.decision import Change, Relaxation
 from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, region, region_refuses
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.marks import Marks, everyone, marked
+from aurora.routing.marks import Marks, everyone
 from aurora.routing.sieve import predicates, verdicts
 from aurora.routing.snapshot import MarketSnapshot, OfferGroup
 from aurora.routing.step import YIELDING, NearMiss, Step, farness, step_for

@@ -11,6 +11,7 @@ from itertools import chain, islice
 from math import isinf
 from typing import NamedTuple, overload
 
+from aurora.routing.bits import marked
 from aurora.routing.filters import (
     Elimination,
     Reason,
@@ -23,7 +24,7 @@ from aurora.routing.filters import (
     vram_gb,
 )
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.marks import Marks, marked, serves
+from aurora.routing.marks import Marks, serves
 from aurora.routing.snapshot import Candidate, MarketSnapshot, OfferGroup
 
 _LOOKED_AT = 12

@@ -13,14 +13,25 @@ async def logs(gateway, job_id, **query):
     return await gateway.get(f"/jobs/{job_id}/logs", **query)
 
 
-async def followed(gateway, job_id, *, events=10_000, headers=None, **query):
-    """Events of a stream until its end or the number wanted: (id, event, data), pings as strings."""
-    found = []
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def followed(gateway, job_id, *, events=10_000, headers=None, seen=None, opened=None, **query):
+    """Events of a stream until its end or the number wanted: (id, event, data), pings as strings.
+
+    `seen` has them as they come, `opened` is set once the stream is there.
+    """
+    found = [] if seen is None else seen
     url = f"{gateway.url}/{gateway.brand}/v1/jobs/{job_id}/logs"
     headers = {"Authorization": "Bearer k", **(headers or {})}
     async with gateway.session.get(url, params={"follow": "true", **query}, headers=headers) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
         assert response.headers["X-Request-Id"]
+        if opened is not None:
+            opened.set()
         block = {}
         async for raw in response.content:
             line = raw.decode().rstrip("\n")
@@ -122,10 +133,11 @@ async def test_what_cannot_be_read_is_refused(gateway, query, status):
 async def test_following_tells_the_tail_and_then_what_comes_until_the_end(gateway):
     job_id = await gateway.running()
     gateway.clock.step(100)
-    told = asyncio.create_task(followed(gateway, job_id, tail=2))
-    await asyncio.sleep(0.1)
+    seen = []
+    told = asyncio.create_task(followed(gateway, job_id, tail=2, seen=seen))
+    await until(lambda: len(seen) == 2)
     gateway.clock.step(4)
-    await asyncio.sleep(0.1)
+    await until(lambda: len(seen) == 4)
     await gateway.event("exited", job_id)
 
     events = await told
@@ -151,8 +163,9 @@ async def test_following_goes_on_after_the_last_event_met(gateway):
 async def test_a_silent_stream_is_kept_open_with_pings(gateway):
     job_id = await gateway.rent()
     await gateway.fault("never_starts", count=1)
-    told = asyncio.create_task(followed(gateway, job_id, events=1, stream="stderr"))
-    await asyncio.sleep(0.1)
+    opened = asyncio.Event()
+    told = asyncio.create_task(followed(gateway, job_id, events=1, stream="stderr", opened=opened))
+    await opened.wait()
     gateway.clock.step(15)
 
     assert await told == ["ping"]

@@ -23,8 +23,10 @@ from aurora.domain.errors import (
     RateLimited,
     Unavailable,
 )
-from aurora.providers.http import ForbiddenTarget, JsonClient, PublicResolver
+from aurora.providers.failures import ForbiddenTarget
+from aurora.providers.http import JsonClient
 from aurora.providers.request import Credential, Request, Transport
+from aurora.providers.sockets import PublicResolver
 from tests.unit.providers.loopback import KEY, Loopback, Raw, Reply, SkippingClock
 
 QUICK = Transport(attempt_s=0.05, connect_s=0.05)

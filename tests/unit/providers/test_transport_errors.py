@@ -7,7 +7,7 @@ import pytest
 from aiohttp import client_exceptions
 
 from aurora.domain.errors import MalformedAnswer, Misconfigured, NotSent, ProviderTimeout, Unavailable
-from aurora.providers.http import ConnectionLost, ForbiddenTarget, meaning_of
+from aurora.providers.failures import ConnectionLost, ForbiddenTarget, meaning_of
 
 EXPECTED = {
     "ClientConnectionError": Unavailable,

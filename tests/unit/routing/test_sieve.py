@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora.domain.request import ComputeRequest
+from aurora.routing.bits import mark, marked
 from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, group_reason, offer_reason, region
 from aurora.routing.fit import Asked
-from aurora.routing.marks import Marks, mark, marked
+from aurora.routing.marks import Marks
 from aurora.routing.relaxation import near_misses
 from aurora.routing.router import decide
 from aurora.routing.sieve import predicates, sift, verdicts

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from aurora.bootstrap.assembly import Files
 from aurora.bootstrap.emulator import emulator_limits
+from aurora.bootstrap.files import Files
 from aurora.bootstrap.markets import MarketParts, Markets
 from aurora.cli.exits import CliError, ExitCode, Unreachable
 from aurora.cli.screen import Tell

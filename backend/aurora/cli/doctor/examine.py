@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from aurora.bootstrap.assembly import Files
+from aurora.bootstrap.files import Files
 from aurora.cli.doctor.check import Check, fail, ok, warn
 from aurora.cli.doctor.database import database_checks
 from aurora.cli.doctor.markets import market_checks

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from aurora.db.tables import provider_health as rows
+from aurora.db.health_tables import provider_health as rows
 from aurora.domain.health import BreakerState, ProviderStatus
 
 _INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}

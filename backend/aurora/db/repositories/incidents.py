@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, exists, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from aurora.db.tables import provider_incidents as rows
+from aurora.db.health_tables import provider_incidents as rows
 
 
 class IncidentKind(StrEnum):

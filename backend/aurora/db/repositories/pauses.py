@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from aurora.db.tables import provider_pauses as rows
+from aurora.db.health_tables import provider_pauses as rows
 
 _UNDATED = "~"
 _WHOLE = "*"

@@ -11,8 +11,9 @@ from aurora.domain.errors import InstanceNotFound, ProviderError
 from aurora.providers.akash.errors import ProviderTrouble
 from aurora.providers.answers import json_or_none
 from aurora.providers.fields import Fields
-from aurora.providers.http import JsonClient, TextSocket
+from aurora.providers.http import JsonClient
 from aurora.providers.log_overlap import LONGEST_LINE
+from aurora.providers.sockets import TextSocket
 
 PATH = "/ws"
 _LEASE_GONE = 4001
