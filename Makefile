@@ -63,8 +63,8 @@ provider: setup ## a folder for a new market, whose tests fail until it is fille
 	@$(BIN)/python -m tests.conformance.new_provider "$(NAME)"
 
 lock: ## pin the dependencies again (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q --extra dev --extra otel pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q pyproject.toml -o requirements.lock
+	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes -q --extra dev --extra otel pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what setup and run made
 	rm -rf $(VENV) .venv-audit .venv-vastai .venv-salad var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -18,8 +18,9 @@ from aurora.domain.gpu_table import GpuTable
 from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest, WorkloadType
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
 
 COMMAND = "python -m tests.benchmarks.bench_router"
 DATA = (

@@ -18,9 +18,9 @@ from aurora.providers.akash.pricing import disk_usd_gb_hour, hourly, most_per_bl
 from aurora.providers.fields import Fields
 from aurora.providers.vastai.parse import OfferReader, quoted
 from aurora.providers.vastai.pricing import Price
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.fit import Asked, Fit
 from aurora.routing.scoring import References, policy_named, total
-from aurora.routing.snapshot import Candidate, ProviderState
 from aurora.services.reputation import score
 from tests.docs.pages import ROOT, read, rows, section
 

@@ -1,17 +1,19 @@
 """The router's answer, with everything that is needed to explain and to repeat it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from heapq import nsmallest
 from typing import overload
+
+import numpy as np
 
 from aurora.domain.offer import PriceKind
 from aurora.domain.request import ComputeRequest, Weights
+from aurora.routing.candidate import Candidate
 from aurora.routing.fit import Fit
-from aurora.routing.sieve import Eliminations
-from aurora.routing.snapshot import Candidate
+from aurora.routing.rack import Array, Indices
+from aurora.routing.sieve import Eliminations, Passed
 
 _FIRST = 24
 """Ranks that are put in order at once: more than a record keeps."""
@@ -55,10 +57,6 @@ class RankedOffer:
         return self.fit.latency_ms
 
 
-Scored = tuple[float, int, Decimal, str, str, Fit]
-"""Score with its sign turned, the provider's place, price, provider, external id: in the order of their weight."""
-
-
 class Ranking(Sequence[RankedOffer]):
     """Offers that met every limit, best first. Each is made when it is looked at, and put in its place when somebody
     looks so far: most never are.
@@ -66,44 +64,36 @@ class Ranking(Sequence[RankedOffer]):
 
     def __init__(
         self,
-        fits: Sequence[Fit],
-        worse: Sequence[float],
+        passed: Passed,
+        scores: Array,
         *,
         terms: Callable[[Fit], Mapping[str, float]],
         places: Mapping[str, int],
     ) -> None:
-        """`worse`: the score of each with its sign turned; `terms`: the parts of a score; `places` of the providers
-        whose order decides between equal scores.
+        """`scores` of each; `terms`: the parts of a score; `places` of the providers whose order decides between equal
+        scores.
         """
+        self._passed = passed
+        self._scores = scores
         self._terms = terms
         self._places = places
         self._made: dict[int, RankedOffer] = {}
-        self._size = len(fits)
-        self._later: list[tuple[float, Fit]] = []
-        first: Iterable[tuple[float, Fit]] = zip(worse, fits, strict=True)
-        if len(fits) > _FIRST:
-            limit = nsmallest(_FIRST, worse)[-1]
-            first, later = [], self._later
-            for value, fit in zip(worse, fits, strict=True):
-                (first if value <= limit else later).append((value, fit))
-        self._scored = self._in_order(first)
+        limit = np.partition(scores, -_FIRST)[-_FIRST] if len(scores) > _FIRST else -np.inf
+        self._order = self._in_order(np.flatnonzero(scores >= limit))
+        self._later = np.flatnonzero(scores < limit)
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._scores)
 
-    def _in_order(self, found: Iterable[tuple[float, Fit]]) -> list[Scored]:
-        """Equal scores by lower price, then provider, then id: no two offers of a provider have the same one."""
-        return sorted(
-            (
-                value,
-                self._places.get((offer := fit.candidate.offer).provider, 0),
-                fit.effective_usd,
-                offer.provider,
-                offer.external_id,
-                fit,
-            )
-            for value, fit in found
-        )
+    def _in_order(self, which: Indices) -> Sequence[int]:
+        """Equal scores by lower price, then as they come: by provider and id."""
+        judged = self._passed.judged
+        by = [judged.price[judged.passing[which]], -self._scores[which]]
+        if self._places:
+            places = judged.of_providers(lambda name: self._places.get(name, 0))
+            by.insert(1, places[judged.passing[which]])
+        order: list[int] = which[np.lexsort(by)].tolist()
+        return order
 
     @overload
     def __getitem__(self, index: int) -> RankedOffer: ...
@@ -122,12 +112,12 @@ class Ranking(Sequence[RankedOffer]):
 
     def _one(self, place: int) -> RankedOffer:
         made = self._made.get(place)
-        if place >= len(self._scored):
-            self._scored += self._in_order(self._later)
-            self._later = []
+        if place >= len(self._order):
+            self._order = [*self._order, *self._in_order(self._later)]
         if made is None:
-            negative, *_, fit = self._scored[place]
-            made = self._made[place] = RankedOffer(fit, -negative, self._terms(fit))
+            index = self._order[place]
+            fit = self._passed[index]
+            made = self._made[place] = RankedOffer(fit, float(self._scores[index]), self._terms(fit))
         return made
 
 

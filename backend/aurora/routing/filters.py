@@ -9,10 +9,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from aurora.domain.gpu import GpuModel
 from aurora.domain.health import ProviderStatus
 from aurora.domain.region import GLOBAL
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.snapshot import OfferGroup, ProviderState
 
 
 class Reason(StrEnum):
@@ -41,16 +42,11 @@ class Elimination(NamedTuple):
     detail: str
 
 
-def region(group: OfferGroup, asked: Asked) -> str | None:
+def region(places: frozenset[str], asked: Asked) -> str | None:
     """An unknown place fits every region."""
-    if not region_refuses(group, asked):
+    if not is_elsewhere(places, asked):
         return None
-    return f"in {' or '.join(sorted(group.regions))}, not in {asked.request.region}"
-
-
-def region_refuses(group: OfferGroup, asked: Asked) -> bool:
-    """`region` without its sentence."""
-    return is_elsewhere(group.regions, asked)
+    return f"in {' or '.join(sorted(places))}, not in {asked.request.region}"
 
 
 def is_elsewhere(places: frozenset[str], asked: Asked) -> bool:
@@ -59,9 +55,9 @@ def is_elsewhere(places: frozenset[str], asked: Asked) -> bool:
     return not (wanted == GLOBAL or not places or wanted in places)
 
 
-def gpu(group: OfferGroup, asked: Asked) -> str | None:
+def gpu(model: GpuModel, asked: Asked) -> str | None:
     query = asked.request.gpu
-    return None if query.matches(group.gpu) else f"{group.gpu.name} is not {query.name}"
+    return None if query.matches(model) else f"{model.name} is not {query.name}"
 
 
 def count(fit: Fit, asked: Asked) -> str | None:
@@ -124,7 +120,7 @@ def capacity(fit: Fit, asked: Asked) -> str | None:
 
 def capability(fit: Fit, asked: Asked) -> str | None:
     """What the workload needs and the provider, or this machine, cannot do."""
-    able, workload = asked.state(fit.candidate).abilities, asked.request.workload
+    able, workload = asked.state(fit.candidate.provider).abilities, asked.request.workload
     name = fit.offer.provider
     if not able.deploy:
         return f"{name} can be read but not rented from through an API"
@@ -141,7 +137,12 @@ def spot(fit: Fit, asked: Asked) -> str | None:
 
 def provider(fit: Fit, asked: Asked) -> str | None:
     """The tenant's lists, the policy's hard limits, then what keeps a provider from creating anything now."""
-    name, state, request = fit.offer.provider, asked.state(fit.candidate), asked.request
+    return unwanted(asked.state(fit.candidate.provider), asked)
+
+
+def unwanted(state: ProviderState, asked: Asked) -> str | None:
+    """`provider`, of all its offers at once."""
+    name, request = state.name, asked.request
     if name in request.exclude_providers:
         return f"{name} is excluded by the request"
     if request.providers and name not in request.providers:
@@ -189,25 +190,17 @@ OFFER_FILTERS: tuple[tuple[Reason, Filter], ...] = (
     (Reason.STALE, stale),
     (Reason.G_SCORE, g_score),
 )
-"""Asked of each offer whose group passed `region` and `gpu`."""
+"""After `region` and `gpu`, which look at the place and the model alone."""
+_BY_REASON = dict(OFFER_FILTERS)
 
 
-def group_reason(group: OfferGroup, asked: Asked) -> tuple[Reason, str] | None:
-    """What eliminates all offers of a group at once."""
-    detail = region(group, asked)
-    if detail is not None:
-        return Reason.REGION, detail
-    detail = gpu(group, asked)
-    return None if detail is None else (Reason.GPU, detail)
-
-
-def offer_reason(fit: Fit, asked: Asked) -> tuple[Reason, str] | None:
-    """The first filter that refuses one offer."""
-    for reason, refuses in OFFER_FILTERS:
-        detail = refuses(fit, asked)
-        if detail is not None:
-            return reason, detail
-    return None
+def told(reason: Reason, candidate: Candidate, asked: Asked) -> str | None:
+    """What this one filter says."""
+    if reason is Reason.REGION:
+        return region(candidate.offer.regions, asked)
+    if reason is Reason.GPU:
+        return gpu(candidate.offer.gpu, asked)
+    return _BY_REASON[reason](asked.fit(candidate), asked)
 
 
 def vram_gb(fit: Fit) -> float | None:
@@ -221,7 +214,7 @@ def total_cost(fit: Fit, asked: Asked) -> Decimal:
 
 
 def _ports(fit: Fit, asked: Asked) -> str | None:
-    ports, able = asked.request.workload.ports, asked.state(fit.candidate).abilities
+    ports, able = asked.request.workload.ports, asked.state(fit.candidate.provider).abilities
     if not ports:
         return None
     udp = sum(port.endswith("/udp") for port in ports)
@@ -239,7 +232,7 @@ def _disk(fit: Fit, asked: Asked) -> str | None:
         return f"{offer.disk_max_gb:g} GB of disk, {wanted:g} GB are asked for"
     if (
         wanted > offer.disk_included_gb
-        and not asked.state(fit.candidate).abilities.disk
+        and not asked.state(fit.candidate.provider).abilities.disk
         and offer.disk_max_gb is None
     ):
         return f"{offer.provider} cannot add disk: {offer.disk_included_gb:g} GB, {wanted:g} GB are asked for"

@@ -1,22 +1,27 @@
 """The decision itself: filter, score, rank."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
 from types import MappingProxyType
 
+import numpy as np
+
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.money import usd
 from aurora.domain.request import ComputeRequest
+from aurora.routing.candidate import ProviderState
 from aurora.routing.decision import RANKED, Decision, RankedOffer, Ranking
 from aurora.routing.explain import rationale
-from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked, Fit
-from aurora.routing.policies import POLICIES, contenders
+from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked
+from aurora.routing.judged import Judged
+from aurora.routing.policies import POLICIES
 from aurora.routing.relaxation import relaxations
-from aurora.routing.scoring import Policy, References, Scorer, policy_named, total
+from aurora.routing.scoring import Policy, References, policy_named
 from aurora.routing.sieve import Eliminations, sift
-from aurora.routing.snapshot import MarketSnapshot, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
+from aurora.routing.turns import contenders
 
 
 def decide(
@@ -33,18 +38,22 @@ def decide(
     """
     policy = policy_named(request.policy, policies)
     asked = circumstances(snapshot, request, now=now, max_age_s=max_age_s, policy=policy)
-    fits, eliminated = sift(snapshot, asked)
+    passed, eliminated = sift(snapshot, asked)
     references = References.of(
         request,
         price_usd=reference_price(snapshot, request.gpu),
         telemetry=snapshot.telemetry,
-        contenders=contenders(fits) if policy.draws else None,
+        contenders=contenders(passed.judged) if policy.draws else None,
     )
     order = snapshot.providers if policy.input_order else ()
-    score = policy.score(references) if policy.score else None
-    ranked = rank(fits, policy.scorer(references), score=score, providers=order)
+    ranked = Ranking(
+        passed,
+        policy.scores(references)(passed.judged),
+        terms=policy.scorer(references),
+        places={name: place for place, name in enumerate(order)},
+    )
     return _explained(
-        ranked, eliminated, snapshot=snapshot, asked=asked, policy=policy, references=references
+        ranked, eliminated, snapshot=snapshot, judged=passed.judged, policy=policy, references=references
     )
 
 
@@ -72,22 +81,6 @@ def _rejects(
     return lambda state: rejection(state, snapshot.telemetry.of(state.name), now)
 
 
-def rank(
-    fits: Sequence[Fit],
-    scorer: Scorer,
-    *,
-    score: Callable[[Fit], float] | None = None,
-    providers: Sequence[str] = (),
-) -> Ranking:
-    """Best score first; ties by lower price, then provider, then offer id.
-
-    With `providers`, equal scores keep their order first. `score` is the sum of `scorer`'s terms, where that is known.
-    """
-    place = {name: index for index, name in enumerate(providers)}
-    worth = score or (lambda fit: total(scorer(fit)))
-    return Ranking(fits, [-worth(fit) for fit in fits], terms=scorer, places=place)
-
-
 def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None:
     """The usual USD per GPU and hour for what is asked for.
 
@@ -97,13 +90,15 @@ def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None
     given = snapshot.reference_prices.get(query.name)
     if given is not None:
         return given
-    matching = [group for group in snapshot.family(query.family) if query.matches(group.gpu)]
-    models = {group.gpu.name for group in matching}
+    rack = snapshot.family(query.family)
+    matching = [query.matches(model) for model in rack.models]
+    present = set(np.unique(rack.rows["model"]).tolist())
+    models = {model.name for at, model in enumerate(rack.models) if matching[at] and at in present}
     known = [snapshot.reference_prices[name] for name in sorted(models) if name in snapshot.reference_prices]
     if known:
         return usd(median(known))
-    present = [price for group in matching for price in group.list_prices]
-    return usd(median(present)) if present else None
+    rows = rack.rows[np.array(matching, dtype=bool)[rack.rows["model"]]] if len(rack) else rack.rows
+    return usd(float(np.median(rows["hourly"] / rows["gpus"]))) if len(rows) else None
 
 
 def _explained(
@@ -111,13 +106,14 @@ def _explained(
     eliminated: Eliminations,
     *,
     snapshot: MarketSnapshot,
-    asked: Asked,
+    judged: Judged,
     policy: Policy,
     references: References,
 ) -> Decision:
+    asked = judged.asked
     request, counts = asked.request, _counts(eliminated, len(ranked))
     chosen, price = (ranked[0] if ranked else None), references.price_usd
-    ways_out = relaxations(snapshot, asked, better_than=chosen.fit if chosen else None)
+    ways_out = relaxations(judged, better_than=chosen.fit if chosen else None)
     plain = rationale(ranked, counts=counts, eliminated=eliminated, relaxations=ways_out, asked=asked)
     said = policy.rationale(ranked, eliminated, snapshot.telemetry) if policy.rationale else plain
     return Decision(

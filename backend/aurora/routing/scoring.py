@@ -7,13 +7,17 @@ from decimal import Decimal
 from math import isfinite
 from types import MappingProxyType
 
+import numpy as np
+
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.request import ComputeRequest, Weights, WorkloadType
+from aurora.routing.candidate import ProviderState
 from aurora.routing.decision import RankedOffer
 from aurora.routing.fit import Fit
+from aurora.routing.judged import Judged
 from aurora.routing.performance import Performance, Telemetry
+from aurora.routing.rack import Array
 from aurora.routing.sieve import Eliminations
-from aurora.routing.snapshot import ProviderState
 
 REFERENCE_LATENCY_MS = 330.0
 """For a request without a latency limit: the mean of the original simulator."""
@@ -82,8 +86,8 @@ class Policy:
     name: str
     version: str
     scorer: Callable[[References], Scorer]
-    score: Callable[[References], Callable[[Fit], float]] | None = None
-    """The same sum without naming its parts, for the thousands of offers that nobody will look at."""
+    scores: Callable[[References], Callable[[Judged], Array]]
+    """The same sums, bit for bit, as a column: of the thousands of offers a handful is looked at."""
     description: str = ""
     formula: Mapping[str, float] | None = None
     """Fixed weights by term; None: the request's own."""
@@ -132,31 +136,33 @@ def _balanced(references: References) -> Scorer:
     return terms
 
 
-def _balanced_score(references: References) -> Callable[[Fit], float]:
-    """The sum of `_balanced`'s terms, added in the same order: bit for bit the same."""
+def _balanced_scores(references: References) -> Callable[[Judged], Array]:
+    """Each line as in `_balanced`, added in the same order."""
     weights = references.weights
-    if weights.time_to_running:
-        terms = _balanced(references)
-        return lambda fit: total(terms(fit))
     share = 1.0 / weights.total
     price_scale = 2.0 * float(references.price_usd) if references.price_usd else None
-    latency_scale = 2.0 * references.latency_ms
+    latency_scale, ttr_scale = 2.0 * references.latency_ms, 2.0 * references.ttr_s
     w_price, w_latency = weights.price * share, weights.latency * share
     w_reputation, w_availability = weights.reputation * share, weights.availability * share
+    w_ttr = weights.time_to_running * share
 
-    def score(fit: Fit) -> float:
-        candidate = fit.candidate
-        free = candidate.free
-        price = 1.0 - fit.price / price_scale if price_scale else UNKNOWN
-        room = UNKNOWN if free is None else min(1.0, free / fit.capacity_needed / PLENTY)
-        return (
-            w_price * price
-            + w_latency * (1.0 - fit.latency_ms / latency_scale)
-            + w_reputation * (candidate.reputation / 100.0)
-            + w_availability * room
-        )
+    def scores(judged: Judged) -> Array:
+        which, rows = judged.passing, judged.rack.rows[judged.passing]
+        free = judged.rack.room["free"][which] / judged.needed[which]
+        price = 1.0 - judged.price[which] / price_scale if price_scale else np.full(len(which), UNKNOWN)
+        score = w_price * price
+        score += w_latency * (1.0 - judged.latency_ms[which] / latency_scale)
+        score += w_reputation * (rows["reputation"] / 100.0)
+        score += w_availability * _or_unknown(np.minimum(1.0, free / PLENTY))
+        if w_ttr:
+            score += w_ttr * _or_unknown(1.0 - rows["ttr_s"] / ttr_scale)
+        return score
 
-    return score
+    return scores
+
+
+def _or_unknown(figures: Array) -> Array:
+    return np.where(np.isnan(figures), UNKNOWN, figures)
 
 
 def _seed_v1(references: References) -> Scorer:
@@ -179,18 +185,35 @@ def _seed_v1(references: References) -> Scorer:
     return terms
 
 
+def _seed_v1_scores(references: References) -> Callable[[Judged], Array]:
+    weights = references.weights
+
+    def scores(judged: Judged) -> Array:
+        which, rows = judged.passing, judged.rack.rows[judged.passing]
+        free, known = judged.rack.room["free"][which], rows["total"]
+        stated = ~np.isnan(free) & (known > 0)
+        score = weights.price * 1 / np.maximum(CHEAPEST_USD, judged.price[which])
+        score += weights.latency * 1 / np.maximum(FASTEST_MS, judged.latency_ms[which])
+        score += weights.reputation * rows["reputation"] / 100
+        unknown = np.full(len(which), weights.availability * UNKNOWN)
+        score += np.divide(weights.availability * free, known, out=unknown, where=stated)
+        return score
+
+    return scores
+
+
 BALANCED = Policy(
     "balanced",
     "balanced/1",
     _balanced,
-    _balanced_score,
+    _balanced_scores,
     "Price, latency, reputation and availability, each against a fixed reference; weights divided by their sum.",
 )
 SEED_V1 = Policy(
     "seed-v1",
     "seed-v1/1",
     _seed_v1,
-    None,
+    _seed_v1_scores,
     "The original formula in raw units: w/price + w/latency + w*reputation/100 + w*free/total.",
 )
 POLICIES: Mapping[str, Policy] = MappingProxyType({policy.name: policy for policy in (BALANCED, SEED_V1)})

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import ComputeRequest
+from aurora.routing.candidate import Candidate
 from aurora.routing.decision import Change
 from aurora.routing.filters import Reason, total_cost, vram_gb
 from aurora.routing.fit import Asked, Fit
 from aurora.routing.scoring import BALANCED
-from aurora.routing.snapshot import Candidate, OfferGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,9 @@ class NearMiss:
     """An offer that one or two limits keep out."""
 
     fit: Fit
-    group: OfferGroup
     reasons: tuple[Reason, ...]
+    index: int
+    """Among its like (`near.Near`)."""
 
     @property
     def candidate(self) -> Candidate:
@@ -43,11 +44,6 @@ class NearMiss:
 def step_for(reason: Reason, *, miss: NearMiss, asked: Asked) -> Step | None:
     """The step that makes this limit let the offer in; None where it cannot."""
     return _STEPS[reason](miss, asked)
-
-
-def farness(miss: NearMiss, asked: Asked) -> float:
-    """Grows with what each limit would have to give; only the order among like offers matters."""
-    return sum(_FARNESS[reason](miss.fit, asked) for reason in miss.reasons if reason in _FARNESS)
 
 
 def _step(
@@ -65,7 +61,9 @@ def _step(
 def _region(miss: NearMiss, asked: Asked) -> Step | None:
     """To the nearest macro region in which the offer may be."""
     origin = asked.request.latency_origin
-    rtt, nearest = min((asked.regions.latency_ms(origin, (place,)), place) for place in miss.group.regions)
+    rtt, nearest = min(
+        (asked.regions.latency_ms(origin, (place,)), place) for place in miss.fit.offer.regions
+    )
     return _step(
         asked,
         Change("region", asked.request.region, nearest),
@@ -77,7 +75,7 @@ def _region(miss: NearMiss, asked: Asked) -> Step | None:
 def _gpu(miss: NearMiss, asked: Asked) -> Step | None:
     """Another form or memory size of the same family."""
     query = asked.request.gpu
-    keeps_size = query.vram_gb == miss.group.gpu.vram_gb
+    keeps_size = query.vram_gb == miss.fit.offer.gpu.vram_gb
     wider = GpuQuery(query.family, vram_gb=query.vram_gb if keeps_size else None)
     return _step(
         asked,
@@ -172,14 +170,14 @@ def _provider(miss: NearMiss, asked: Asked) -> Step | None:
         wider = request.providers | {name}
         change = Change("providers", _listed(request.providers), _listed(wider))
         return _step(asked, change, request=replace(request, providers=wider), distance=0.5)
-    if asked.rejection(asked.state(miss.candidate)) is not None:
+    if asked.rejection(asked.state(miss.candidate.provider)) is not None:
         change = Change("policy", request.policy, BALANCED.name)
         return _step(asked, change, request=replace(request, policy=BALANCED.name), distance=1.0)
     return _step(asked, Change(name, *_state_change(miss, asked)), request=None, distance=2.0)
 
 
 def _state_change(miss: NearMiss, asked: Asked) -> tuple[str, str]:
-    state = asked.state(miss.candidate)
+    state = asked.state(miss.candidate.provider)
     if state.status is ProviderStatus.DISABLED:
         return "disabled", "enabled"
     if state.credential_refused:
@@ -230,20 +228,6 @@ _STEPS: Mapping[Reason, Callable[[NearMiss, Asked], Step | None]] = MappingProxy
 
 YIELDING = frozenset(_STEPS)
 """Limits that can give. Capacity and capabilities cannot: no limit of the request makes room or skills."""
-
-_FARNESS: Mapping[Reason, Callable[[Fit, Asked], float]] = MappingProxyType(
-    {
-        Reason.COUNT: lambda fit, asked: max(
-            fit.gpus / asked.request.gpu_count, asked.request.gpu_count / fit.gpus
-        ),
-        Reason.VRAM: lambda fit, asked: -(vram_gb(fit) or 0.0) / (asked.request.min_vram_gb or 1.0),
-        Reason.LATENCY: lambda fit, asked: _ratio(fit.latency_ms, asked.request.max_latency_ms),
-        Reason.REPUTATION: lambda fit, _: -fit.candidate.reputation / 100.0,
-        Reason.PRICE: lambda fit, asked: _ratio(float(fit.effective_usd), float(asked.request.max_price)),
-        Reason.STALE: lambda fit, asked: (asked.now - fit.offer.seen_at).total_seconds() / 3600.0,
-        Reason.G_SCORE: lambda fit, _: -(fit.candidate.g_score or 0.0) / 100.0,
-    }
-)
 
 
 def _ratio(needed: float, limit: float) -> float:

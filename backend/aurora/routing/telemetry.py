@@ -1,19 +1,24 @@
 """The policy `telemetry`: how well a task fits a GPU, and what was measured of the provider lately."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
+
+import numpy as np
 
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import WorkloadType
+from aurora.routing.candidate import ProviderState
 from aurora.routing.decision import RankedOffer
 from aurora.routing.filters import Reason, vram_gb
 from aurora.routing.fit import Fit
+from aurora.routing.judged import Judged
 from aurora.routing.performance import CLI, STATIC, Performance, Telemetry
+from aurora.routing.rack import Array
 from aurora.routing.scoring import Policy, References, Scorer, Terms
 from aurora.routing.sieve import Eliminations
-from aurora.routing.snapshot import ProviderState
 
 FORMULA: Mapping[str, float] = MappingProxyType(
     {"task_fit": 0.35, "throughput": 0.25, "latency": 0.20, "consumption": 0.20}
@@ -45,10 +50,14 @@ def telemetry_policy(tastes: Mapping[WorkloadType, Taste] | None = None) -> Poli
     def scorer(references: References) -> Scorer:
         return _scorer(references, by_type.get(references.workload_type, Taste()))
 
+    def scores(references: References) -> Callable[[Judged], Array]:
+        return _scores(references, by_type.get(references.workload_type, Taste()))
+
     return Policy(
         "telemetry",
         "telemetry/1",
         scorer,
+        scores,
         description="Task fit, and the provider's launches of the last hour: throughput, latency, budget consumption.",
         formula=FORMULA,
         rejects=rejection,
@@ -121,6 +130,32 @@ def _scorer(references: References, taste: Taste) -> Scorer:
         return {term: weight * part for (term, weight), part in zip(FORMULA.items(), parts, strict=True)}
 
     return terms
+
+
+def _scores(references: References, taste: Taste) -> Callable[[Judged], Array]:
+    """The sums of `_scorer`'s terms, added in the same order."""
+    of_task, *of_provider = FORMULA.values()
+
+    def scores(judged: Judged) -> Array:
+        which = judged.passing
+        score = of_task * _task_fits(judged, taste)[which]
+        for place, weight in enumerate(of_provider):
+            score += weight * judged.of_providers(partial(_figure, references, place))[which]
+        return score
+
+    return scores
+
+
+def _task_fits(judged: Judged, taste: Taste) -> Array:
+    """`task_fit`."""
+    rack = judged.rack
+    if not taste.preferred or rack.family in taste.preferred:
+        return np.ones(len(rack))
+    return np.where(rack.rows["vram"] >= (taste.min_vram_gb or 0.0), 0.5, 0.0)
+
+
+def _figure(references: References, place: int, provider: str) -> float:
+    return figures(references.telemetry.of(provider), references.budget_used)[place]
 
 
 def _latency(ms: float | None) -> float:

@@ -5,14 +5,18 @@ best G-Score comes first. The seed is the turn, or decides the draw: same seed, 
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
+
 from aurora.domain.health import ProviderStatus
+from aurora.routing.candidate import ProviderState
 from aurora.routing.fit import Fit
+from aurora.routing.judged import Judged
 from aurora.routing.performance import Performance
+from aurora.routing.rack import Array
 from aurora.routing.scoring import Policy, References, Scorer, Terms
-from aurora.routing.snapshot import ProviderState
 from aurora.routing.telemetry import is_unhealthy
 
 UNKNOWN_G_SCORE = 50.0
@@ -70,10 +74,40 @@ def _by_place(term: str, order: Sequence[str]) -> Scorer:
     return terms
 
 
+def _scores_by_place(order: Sequence[str]) -> Callable[[Judged], Array]:
+    """The sums of `_by_place`'s terms."""
+    step = 1.0 / len(order) if order else 1.0
+    place = {name: 1.0 - index * step for index, name in enumerate(order)}
+
+    def scores(judged: Judged) -> Array:
+        which = judged.passing
+        turn = judged.of_providers(lambda name: place.get(name, 0.0))[which]
+        return turn + _weight(judged)[which] / 100.0 * step / 2.0
+
+    return scores
+
+
+def _weight(judged: Judged) -> Array:
+    """`g_score_of`."""
+    known = judged.rack.rows["g_score"]
+    return np.where(np.isnan(known), UNKNOWN_G_SCORE, known)
+
+
+def contenders(judged: Judged) -> Mapping[str, float]:
+    """The providers with an offer that no filter refuses, and the best G-Score of each."""
+    best: dict[str, float] = {}
+    weights, terms = _weight(judged)[judged.passing], judged.rack.rows["terms"][judged.passing]
+    for number in np.unique(terms).tolist():
+        name = judged.rack.terms[number].provider.name
+        best[name] = max(float(weights[terms == number].max()), best.get(name, 0.0))
+    return best
+
+
 ROUND_ROBIN = Policy(
     "round-robin",
     "round-robin/1",
     lambda references: _by_place("turn", in_turn(references)),
+    lambda references: _scores_by_place(in_turn(references)),
     description="The healthy providers take turns, by name, per tenant; of each the offer with the best G-Score.",
     formula={},
     rejects=rejection,
@@ -83,6 +117,7 @@ WEIGHTED = Policy(
     "weighted",
     "weighted/1",
     lambda references: _by_place("draw", drawn(references)),
+    lambda references: _scores_by_place(drawn(references)),
     description="A healthy provider is drawn, the more often the better its best offer's G-Score.",
     formula={},
     rejects=rejection,

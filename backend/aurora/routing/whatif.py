@@ -4,20 +4,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from heapq import nsmallest
 from itertools import islice
+
+import numpy as np
 
 from aurora.domain.health import ProviderStatus
 from aurora.domain.money import usd
 from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import Change, Decision, RankedOffer
 from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked
+from aurora.routing.judged import Judged
+from aurora.routing.near import Near
 from aurora.routing.policies import POLICIES
-from aurora.routing.relaxation import Way, alike, near_misses, ways_in
+from aurora.routing.rack import Array
+from aurora.routing.relaxation import Way, ways_in
 from aurora.routing.router import circumstances, decide
 from aurora.routing.scoring import Policy, policy_named
 from aurora.routing.snapshot import MarketSnapshot
-from aurora.routing.step import NearMiss, farness
+from aurora.routing.step import NearMiss
 
 MOST_CHANGES = 20
 MOST_TRIES = 40
@@ -117,23 +121,26 @@ def _worth_trying(question: _Question, found: Sequence[Alternative]) -> Iterator
 
 def _promising(question: _Question) -> Iterator[NearMiss]:
     """Of like offers that would be better than the present choice: the nearest, the cheapest, the fastest."""
-    asked, chosen = question.asked, question.chosen
-    near = near_misses(question.snapshot, asked)
-    better = near if chosen is None else [miss for miss in near if _may_be_better(miss, chosen)]
-    for members in alike(better, asked):
-        yield from nsmallest(2, members, key=lambda miss: (farness(miss, asked), miss.candidate.id))
-        yield min(members, key=lambda miss: (miss.fit.effective_usd, miss.candidate.id))
-        yield min(members, key=lambda miss: (miss.fit.latency_ms, miss.candidate.id))
+    near = Near.of(Judged.of(question.snapshot, question.asked))
+    if question.chosen is not None:
+        near = near.only(_may_be_better(near.judged, question.chosen))
+    price, latency_ms = near.judged.price, near.judged.latency_ms
+    for members in near.alike():
+        picked = near.nearest(members, 2).tolist()
+        # `argmin` takes the first of equal ones: they are in the order of provider and id.
+        picked += [int(members[np.argmin(figures[members])]) for figures in (price, latency_ms)]
+        yield from map(near.miss, picked)
 
 
-def _may_be_better(miss: NearMiss, chosen: RankedOffer) -> bool:
+def _may_be_better(judged: Judged, chosen: RankedOffer) -> Array:
     """Cheaper, faster, or better in what scores see besides: reputation and room."""
-    fit, now = miss.fit, chosen.fit
-    return (
-        fit.effective_usd < now.effective_usd
-        or fit.latency_ms < now.latency_ms - _SLOWER_MS
-        or fit.candidate.reputation > now.candidate.reputation
+    now = chosen.fit
+    better: Array = (
+        (judged.price < now.price)
+        | (judged.latency_ms < now.latency_ms - _SLOWER_MS)
+        | (judged.rack.rows["reputation"] > now.candidate.reputation)
     )
+    return better
 
 
 def _few(ways: Iterable[Way]) -> list[Way]:

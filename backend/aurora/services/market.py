@@ -18,9 +18,10 @@ from aurora.domain.clock import Clock
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.g_score import GScore
 from aurora.routing.performance import Telemetry
-from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
+from aurora.routing.snapshot import Joiner, MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.shelf import Shelf
 
@@ -119,6 +120,7 @@ class Market:
         self._scored: tuple[object, ...] = ()
         self._seen: _Seen | None = None
         self._snapshot: MarketSnapshot | None = None
+        self._joiner = Joiner()
         self._rearranged = False
         """Candidates were renewed since the snapshot."""
         self._rescored_at = float("-inf")
@@ -187,7 +189,7 @@ class Market:
         self._seen = now
         same = self._snapshot if old is not None and old.catalogue == now.catalogue else None
         return MarketSnapshot(
-            aisles=tuple(shelf.aisle() for shelf in self._shelves.values()),
+            aisles=tuple(self._shelves[name].aisle() for name in sorted(self._shelves)),
             reference_prices=self._catalogue.reference_prices(),
             version=now.catalogue,
             taken_at=self._clock.now() if same is None else same.taken_at,
@@ -195,6 +197,7 @@ class Market:
             total=sum(map(len, self._shelves.values())),
             providers=tuple(name for name, shelf in self._shelves.items() if len(shelf)),
             states={state.name: state for state in now.states},
+            joiner=self._joiner,
         )
 
     def _follow(self, states: tuple[ProviderState, ...]) -> None:

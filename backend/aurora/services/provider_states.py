@@ -10,7 +10,7 @@ from aurora.providers.base import Provider
 from aurora.providers.registry import Entry, ProviderRegistry
 from aurora.resilience.guard import Guard
 from aurora.resilience.view import GuardView
-from aurora.routing.snapshot import ProviderAbilities, ProviderState
+from aurora.routing.candidate import ProviderAbilities, ProviderState
 
 _FRESH_S = 0.05
 """States are read at most this often: a view costs a fraction of a millisecond, a decision microseconds."""

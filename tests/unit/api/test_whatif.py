@@ -5,8 +5,9 @@ import pytest
 from aurora.api.schemas.offers import OfferListOut
 from aurora.api.schemas.whatif import WhatIfOut
 from aurora.domain.region import RegionTable
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.g_score import GScore
-from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
 from tests.fakes.clock import START
 from tests.unit.api.fakes import offer
 

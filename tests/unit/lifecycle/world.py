@@ -28,7 +28,7 @@ from aurora.providers.fake import FakeProvider
 from aurora.providers.fake.market import Pace
 from aurora.providers.metrics import DirectGuard
 from aurora.resilience.deadline import deadline
-from aurora.routing.snapshot import ProviderState
+from aurora.routing.candidate import ProviderState
 from aurora.services.candidates import Candidates, RoutingIdentity
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.deployments import DeploymentDesk

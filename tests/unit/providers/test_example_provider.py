@@ -12,8 +12,9 @@ from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest, WorkloadType
 from aurora.providers.base import Cursor
 from aurora.providers.registry import ProviderRegistry
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs" / "examples" / "my_market.py"
 

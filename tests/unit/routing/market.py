@@ -11,9 +11,10 @@ from aurora.domain.gpu_table import GpuTable
 from aurora.domain.offer import Offer, PriceKind
 from aurora.domain.region import RegionTable
 from aurora.domain.request import ComputeRequest, WorkloadType
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.decision import Decision
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 GPUS = GpuTable.load()

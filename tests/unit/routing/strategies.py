@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import ComputeRequest, Weights
-from aurora.routing.snapshot import Candidate, ProviderAbilities, ProviderState
+from aurora.routing.candidate import Candidate, ProviderAbilities, ProviderState
 from tests.unit.routing.market import NOW, candidate, request
 
 PRICES = st.integers(1, 600).map(lambda cents: Decimal(cents) / 100)

@@ -10,8 +10,8 @@ from aurora.domain.billing import BillingRule, BillingUnit
 from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import Workload
+from aurora.routing.candidate import ProviderAbilities, ProviderState
 from aurora.routing.filters import OFFER_FILTERS, Reason
-from aurora.routing.snapshot import ProviderAbilities, ProviderState
 from tests.unit.routing.market import NOW, candidate, decision, refusal
 
 ANYWHERE = frozenset[str]()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from aurora.domain.request import ComputeRequest
+from aurora.routing.candidate import Candidate
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate
 from tests.unit.routing.market import NOW, candidate, decision, snapshot
 from tests.unit.routing.strategies import markets, requests
 

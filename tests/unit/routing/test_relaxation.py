@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import ComputeRequest, Workload
+from aurora.routing.candidate import Candidate, ProviderAbilities, ProviderState
 from aurora.routing.decision import Decision
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, ProviderAbilities, ProviderState
 from tests.unit.routing.market import NOW, candidate, decision, request, snapshot
 from tests.unit.routing.strategies import markets, requests
 

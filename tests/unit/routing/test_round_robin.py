@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora.domain.health import ProviderStatus
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.decision import Decision
 from aurora.routing.performance import Performance, Telemetry
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, ProviderState
 from tests.unit.routing.market import NOW, candidate, decision, request, snapshot
 
 

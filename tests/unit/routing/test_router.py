@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora.domain.request import ComputeRequest, Weights
-from aurora.routing.filters import offer_reason
+from aurora.routing.candidate import Candidate, ProviderState
+from aurora.routing.filters import OFFER_FILTERS
 from aurora.routing.fit import Asked
 from aurora.routing.router import decide
 from aurora.routing.scoring import total
-from aurora.routing.snapshot import Candidate, ProviderState
 from tests.unit.routing.market import NOW, REGIONS, candidate, decision, request, snapshot
 from tests.unit.routing.strategies import markets, requests
 
@@ -49,7 +49,7 @@ def test_whatever_is_ranked_meets_every_limit_and_scores_are_the_sum_of_their_pa
         assert (
             asked.region == "global" or not entry.fit.offer.regions or asked.region in entry.fit.offer.regions
         )
-        assert offer_reason(entry.fit, circumstances) is None
+        assert all(refuses(entry.fit, circumstances) is None for _, refuses in OFFER_FILTERS)
         assert entry.score == total(entry.terms)
     scores = [entry.score for entry in found.ranked]
     assert scores == sorted(scores, reverse=True)

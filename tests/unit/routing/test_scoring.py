@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.request import Weights
+from aurora.routing.candidate import Candidate, ProviderAbilities, ProviderState
 from aurora.routing.fit import Asked
 from aurora.routing.router import decide, reference_price
 from aurora.routing.scoring import BALANCED, POLICIES, SEED_V1, References, policy_named, total
-from aurora.routing.snapshot import Candidate, ProviderAbilities, ProviderState
 from tests.unit.routing.market import A100, GPUS, NOW, REGIONS, candidate, decision, request, snapshot
 
 WEIGHTS = st.floats(0, 10).map(lambda weight: round(weight, 3))

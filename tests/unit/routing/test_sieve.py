@@ -1,4 +1,4 @@
-"""The quick verdicts say what the filters say, and what a group remembers changes no answer."""
+"""The columns say what the filters say of each offer, and what is remembered changes no answer."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora.domain.request import ComputeRequest
-from aurora.routing.bits import mark, marked
-from aurora.routing.filters import OFFER_FILTERS, Reason, gpu, group_reason, offer_reason, region
+from aurora.routing.candidate import Candidate
+from aurora.routing.filters import Reason, told
 from aurora.routing.fit import Asked
-from aurora.routing.marks import Marks
+from aurora.routing.judged import Judged
+from aurora.routing.rack import Rack
 from aurora.routing.relaxation import near_misses
 from aurora.routing.router import decide
-from aurora.routing.sieve import predicates, sift, verdicts
-from aurora.routing.snapshot import Aisle, Candidate
+from aurora.routing.sieve import sift
+from aurora.routing.snapshot import Aisle
 from aurora.routing.step import YIELDING
 from tests.unit.routing.market import NOW, REGIONS, candidate, request, snapshot
 from tests.unit.routing.strategies import markets, requests
@@ -36,29 +37,49 @@ WORKLOADS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(found=markets(), asked_for=requests(), extra=EXTRAS, workload=WORKLOADS, held=st.booleans())
-def test_a_verdict_is_the_first_filter_that_speaks(
+def test_the_columns_are_what_the_filters_say_of_each_offer(
     found: list[Candidate], asked_for: ComputeRequest, extra: dict, workload: dict, held: bool
 ) -> None:
+    until = NOW + timedelta(seconds=5 if held else -5)
+    changed = [
+        replace(one, offer=replace(one.offer, **extra), held_until=until if place % 3 else None)
+        for place, one in enumerate(found)
+    ]
     asked_for = replace(asked_for, workload=replace(asked_for.workload, **workload))
     asked = Asked(asked_for, regions=REGIONS, now=NOW)
-    refusal = verdicts(asked)
-    quick = dict(predicates(asked))
+    judged = Judged.of(snapshot(changed), asked)
+    assert len(judged.rack) == sum(one.offer.gpu.family == asked_for.gpu.family for one in changed)
+    for index in range(len(judged.rack)):
+        one = judged.rack.candidate(index)
+        said = tuple(reason for reason in Reason if told(reason, one, asked) is not None)
+        assert judged.reasons(index) == said
+        assert (index in judged.passing) is (not said)
+        fit = asked.fit(one)
+        figures = (judged.price[index], judged.latency_ms[index], judged.gpus[index], judged.needed[index])
+        assert figures == (fit.price, fit.latency_ms, fit.gpus, fit.capacity_needed)
+        assert abs(fit.price - float(fit.effective_usd)) <= 1e-12 * fit.price
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=markets(), asked_for=requests(), limit=st.sampled_from(["max_price", "max_total_cost"]))
+def test_a_limit_that_is_just_the_price_refuses_as_the_exact_price_does(
+    found: list[Candidate], asked_for: ComputeRequest, limit: str
+) -> None:
+    """Where a float cannot tell, the Decimal does."""
+    hours = asked_for.gpu_hours if limit == "max_total_cost" else Decimal(1)
     for one in found:
-        until = NOW + timedelta(seconds=5) if held else None
-        changed = replace(one, offer=replace(one.offer, **extra), held_until=until)
-        fit = asked.fit(changed)
-        told = offer_reason(fit, asked)
-        assert refusal(fit) is (None if told is None else told[0])
-        for reason, refuses in OFFER_FILTERS:
-            predicate = quick[reason]
-            assert (refuses(fit, asked) is not None) == (predicate is not None and predicate(fit))
+        exact = Asked(asked_for, regions=REGIONS, now=NOW).fit(one).effective_usd * hours
+        for tight in (exact, exact.next_minus(), exact.next_plus()):
+            asked = Asked(replace(asked_for, **{limit: tight}), regions=REGIONS, now=NOW)
+            judged = Judged(Rack.of(one.offer.gpu.family, [one]), asked)
+            assert (Reason.PRICE in judged.reasons(0)) is (told(Reason.PRICE, one, asked) is not None)
 
 
 @settings(max_examples=100, deadline=None)
 @given(found=markets(), asked_for=requests())
-def test_what_a_group_remembers_changes_no_answer(found: list[Candidate], asked_for: ComputeRequest) -> None:
+def test_what_was_decided_before_changes_no_answer(found: list[Candidate], asked_for: ComputeRequest) -> None:
     warm = snapshot(found)
     first = decide(warm, asked_for, now=NOW)
     other = replace(asked_for, gpu_hours=asked_for.gpu_hours * 7, gpu_count=asked_for.gpu_count + 1)
@@ -69,20 +90,23 @@ def test_what_a_group_remembers_changes_no_answer(found: list[Candidate], asked_
 
 @settings(max_examples=60, deadline=None)
 @given(found=markets(), asked_for=requests(), place=st.integers(0, 24))
-def test_a_group_with_one_candidate_changed_is_as_if_made_anew(
+def test_a_rack_with_one_candidate_taken_is_as_if_made_anew(
     found: list[Candidate], asked_for: ComputeRequest, place: int
 ) -> None:
     market = snapshot(found)
     decide(market, asked_for, now=NOW)
-    groups = list(market.groups)
-    if not groups:
+    racks = [rack for aisle in market.aisles for rack in aisle.racks.values()]
+    if not racks:
         return
-    group = groups[place % len(groups)]
-    index = place % len(group.candidates)
-    taken = replace(group.candidates[index], free=0.0, total=4.0)
-    groups[place % len(groups)] = group.with_candidates({index: taken})
-    patched = replace(market, aisles=(Aisle.of(groups),))
-    fresh = snapshot([taken if one.id == taken.id else one for one in found])
+    rack = racks[place % len(racks)]
+    index = place % len(rack)
+    taken = replace(rack.candidate(index), free=0.0, total=4.0)
+    listed = replace(rack.candidate(index), total=4.0)
+    racks[place % len(racks)] = Rack.of(
+        rack.family, [listed if at == index else rack.candidate(at) for at in range(len(rack))]
+    ).take(index, taken)
+    patched = replace(market, aisles=(Aisle.of(racks),))
+    fresh = snapshot([taken if one is rack.candidate(index) else one for one in found])
 
     assert decide(patched, asked_for, now=NOW) == decide(fresh, asked_for, now=NOW)
 
@@ -93,16 +117,15 @@ def test_eliminations_are_counted_without_being_written(
     found: list[Candidate], asked_for: ComputeRequest
 ) -> None:
     asked = Asked(asked_for, regions=REGIONS, now=NOW)
-    fits, eliminated = sift(snapshot(found), asked)
+    passed, eliminated = sift(snapshot(found), asked)
 
-    assert len(fits) + len(eliminated) == len(found)
+    assert len(passed) + len(eliminated) == len(found)
     for reason in Reason:
         assert eliminated.counts.get(reason, 0) == sum(one.reason is reason for one in eliminated)
         assert list(eliminated.by(reason)) == [one for one in eliminated if one.reason is reason]
-    for group in snapshot(found).groups:
-        told = group_reason(group, asked)
-        if told is not None:
-            assert all(one.detail == told[1] for one in eliminated if one.offer_id in group.ids)
+    by_id = {one.id: one for one in found}
+    for one in eliminated:
+        assert one.detail == told(one.reason, by_id[one.offer_id], asked) != ""
 
 
 def test_examples_are_different_ones_first() -> None:
@@ -118,51 +141,23 @@ def test_examples_are_different_ones_first() -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(found=markets(), asked_for=requests(), extra=EXTRAS, workload=WORKLOADS, held=st.booleans())
-def test_marks_are_what_the_filters_say_of_each_offer(
-    found: list[Candidate], asked_for: ComputeRequest, extra: dict, workload: dict, held: bool
-) -> None:
-    until = NOW + timedelta(seconds=5 if held else -5)
-    changed = [
-        replace(one, offer=replace(one.offer, **extra), held_until=until if place % 3 else None)
-        for place, one in enumerate(found)
-    ]
-    asked = Asked(
-        replace(asked_for, workload=replace(asked_for.workload, **workload)), regions=REGIONS, now=NOW
-    )
-    for group in snapshot(changed).groups:
-        taken = group.with_candidates({0: replace(group.candidates[0], free=0.0, total=2.0, held_until=None)})
-        for shown in (group, taken, taken, group.with_candidates({})):
-            marks = dict(Marks(asked).of(shown))
-            for reason, refuses in OFFER_FILTERS:
-                told = [refuses(asked.fit(one), asked) is not None for one in shown.candidates]
-                assert marks.get(reason, 0) == mark(told)
-                assert list(marked(told, mark(told))) == [True] * sum(told)
-
-
-@settings(max_examples=80, deadline=None)
 @given(found=markets(), asked_for=requests(), cheaper=st.booleans())
 def test_near_misses_are_those_that_one_or_two_filters_that_can_give_refuse(
     found: list[Candidate], asked_for: ComputeRequest, cheaper: bool
 ) -> None:
     asked = Asked(asked_for, regions=REGIONS, now=NOW)
-    below = Decimal("1.5") if cheaper else None
+    below = 1.5 if cheaper else None
     expected = []
-    for group in snapshot(found).groups:
-        if group.gpu.family != asked_for.gpu.family:
+    for one in sorted(found, key=lambda one: (one.offer.provider, one.offer.external_id)):
+        if one.offer.gpu.family != asked_for.gpu.family:
             continue
-        for one in group.candidates:
-            fit = asked.fit(one)
-            refusing = [Reason.REGION] if region(group, asked) else []
-            refusing += [Reason.GPU] if gpu(group, asked) else []
-            refusing += [reason for reason, refuses in OFFER_FILTERS if refuses(fit, asked) is not None]
-            few = 1 <= len(refusing) <= 2 and all(reason in YIELDING for reason in refusing)
-            if few and (below is None or fit.effective_usd < below):
-                expected.append((one.id, tuple(refusing)))
+        refusing = [reason for reason in Reason if told(reason, one, asked) is not None]
+        few = 1 <= len(refusing) <= 2 and all(reason in YIELDING for reason in refusing)
+        if few and (below is None or asked.fit(one).effective_usd < Decimal(below)):
+            expected.append((one.id, tuple(refusing)))
 
-    assert [
-        (miss.fit.candidate.id, miss.reasons) for miss in near_misses(snapshot(found), asked, below=below)
-    ] == expected
+    near = near_misses(Judged.of(snapshot(found), asked), below=below)
+    assert [(miss.fit.candidate.id, miss.reasons) for miss in near] == expected
 
 
 def test_a_long_ranking_is_in_order_to_its_end() -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import WorkloadType
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.decision import Decision
 from aurora.routing.performance import WINDOW_S, Performance, Telemetry
 from aurora.routing.policies import POLICIES, policies_with
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, ProviderState
 from aurora.routing.telemetry import FORMULA, Taste, figures
 from tests.unit.routing.market import NOW, candidate, request, snapshot
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurora.routing.snapshot import Candidate, ProviderState
+from aurora.routing.candidate import Candidate, ProviderState
 from tests.unit.routing.market import candidate, decision
 
 

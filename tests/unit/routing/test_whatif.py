@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.gpu import GpuModel
 from aurora.domain.request import ComputeRequest
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, MarketSnapshot, ProviderState
+from aurora.routing.snapshot import MarketSnapshot
 from aurora.routing.whatif import MOST_CHANGES, WhatIf, revived, what_if
 from tests.unit.routing.market import A100, NOW, candidate, request, snapshot
 from tests.unit.routing.strategies import markets, requests

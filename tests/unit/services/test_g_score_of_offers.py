@@ -8,9 +8,9 @@ import pytest
 
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
+from aurora.routing.candidate import ProviderState
 from aurora.routing.g_score import Evidence, g_score
 from aurora.routing.router import decide
-from aurora.routing.snapshot import ProviderState
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.g_score import GScores
 from aurora.services.latency import MeasuredLatency

@@ -13,7 +13,9 @@ from aurora.db.repositories.holds import Hold
 from aurora.domain.health import ProviderStatus
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
-from aurora.routing.snapshot import Candidate, ProviderState
+from aurora.routing.candidate import Candidate, ProviderState
+from aurora.routing.rack import Rack
+from aurora.routing.snapshot import MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.market import Market
 from tests.fakes.clock import FakeClock
@@ -289,7 +291,7 @@ def test_changes_that_nobody_counted_are_looked_up_all():
     assert stall.free("1", "2") == [1.0, 0.0]
 
 
-def test_an_offer_that_left_takes_its_group_along():
+def test_the_last_offer_that_left_takes_its_rack_along():
     stall = Stall(offer("1"), offer("2"))
     stall.overlay.take(a_hold("1"))
     stall.market.snapshot()
@@ -298,7 +300,7 @@ def test_an_offer_that_left_takes_its_group_along():
     stall.shelf.version = "v2"
 
     found = stall.market.snapshot()
-    assert (found.total, list(found.groups)) == (0, [])
+    assert (found.total, racks(found)) == (0, [])
 
 
 async def test_a_large_market_takes_on_scores_in_portions_and_only_when_told():
@@ -327,32 +329,35 @@ async def test_a_large_market_takes_on_scores_in_portions_and_only_when_told():
     assert stall.free("1", "2") == [1.0, 2.0]
 
 
-async def test_scores_that_stay_as_they_are_leave_the_groups_as_they_are():
+async def test_scores_that_stay_as_they_are_leave_the_racks_as_they_are():
     stall = Stall(*(offer(str(number), available=2) for number in range(700)))
-    before = {id(group) for group in stall.market.snapshot().groups}
+    before = racks(stall.market.snapshot())
 
     stall.scores.version = 1
     await stall.market.refresh()
 
-    assert {id(group) for group in stall.market.snapshot().groups} == before
+    assert racks(stall.market.snapshot()) == before
 
 
-def spread(number: int, **changes: object) -> Offer:
-    """One of four groups."""
-    places = (frozenset({"us-west"}), frozenset({"us-east"}), frozenset({"eu-central"}), frozenset())
-    return replace(offer(str(number), **changes), regions=places[number % 4])
+def racks(snapshot: MarketSnapshot) -> list[Rack]:
+    """Compared by what they are, not by what is on them."""
+    return [rack for aisle in snapshot.aisles for rack in aisle.racks.values()]
 
 
 def test_of_a_large_change_each_decision_sees_some_more_and_what_is_gone_at_once():
-    stall = Stall(*(spread(number, available=2) for number in range(1300)))
+    stall = Stall(*(offer(str(number), available=2) for number in range(1300)))
     stall.overlay.take(a_hold("1299"))
     stall.market.snapshot()
-    stall.shelf.listed[:] = [spread(number, available=9) for number in range(1, 1300)]
+    stall.shelf.listed[:] = [offer(str(number), available=9) for number in range(1, 1300)]
     stall.shelf.version = "v2"
 
-    seen = [Counter(one.free for one in stall.market.snapshot().candidates) for _ in range(2)]
+    seen = [Counter(one.free for one in stall.market.snapshot().candidates) for _ in range(3)]
 
-    assert seen == [{2.0: 650, 9.0: 648, 8.0: 1}, {9.0: 1298, 8.0: 1}]
+    assert seen == [
+        {2.0: 798, 1.0: 1, 9.0: 500},
+        {2.0: 298, 1.0: 1, 9.0: 1000},
+        {9.0: 1298, 8.0: 1},
+    ]
 
 
 async def test_a_large_change_is_taken_on_between_decisions_too():
@@ -380,12 +385,12 @@ async def test_a_large_market_is_not_scored_anew_at_every_outcome():
     assert seen == [31.0, 31.0, 33.0]
 
 
-async def test_scores_that_hardly_moved_leave_the_groups_as_they_are():
+async def test_scores_that_hardly_moved_leave_the_racks_as_they_are():
     stall = Stall(*(offer(str(number), available=2) for number in range(700)))
-    before = {id(group) for group in stall.market.snapshot().groups}
+    before = racks(stall.market.snapshot())
 
     stall.scores.score, stall.scores.version = 80.2, 1
     await stall.market.refresh()
 
-    assert {id(group) for group in stall.market.snapshot().groups} == before
+    assert racks(stall.market.snapshot()) == before
     assert stall.candidate("1").reputation == 80.0

@@ -7,9 +7,9 @@ import pytest
 from aurora.db.repositories import decisions
 from aurora.domain.records import RouteAnswer
 from aurora.domain.request import ComputeRequest
+from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.decision import Decision
 from aurora.routing.router import decide
-from aurora.routing.snapshot import Candidate, ProviderState
 from aurora.services.decision_record import DecisionContext, decision_record
 from aurora.services.route_answer import decided_answer
 from tests.unit.lifecycle.world import CALLER, Setting, World, offer, request, setting
