@@ -316,4 +316,5 @@ idempotency_keys = Table(
     Column("deployment_id", String(40)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "expires_at"),
 )

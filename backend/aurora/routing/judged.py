@@ -30,6 +30,7 @@ FIRST: Array = np.where(_MASKS, np.log2(np.maximum(_LOWEST, 1)), len(_REASONS)).
 HOW_MANY: Array = sum((_MASKS >> place & 1 for place in range(len(_REASONS))), np.zeros_like(_MASKS)).astype(
     np.uint8
 )
+_COLUMNS = ("refused", "price", "latency_ms", "gpus", "needed")
 _CLOSE = 1e-12
 """Relative distance from which on two floats surely stand for different prices."""
 
@@ -45,6 +46,15 @@ class Judged:
     def of(cls, snapshot: MarketSnapshot, asked: Asked) -> "Judged":
         """The family that is asked for."""
         return cls(snapshot.family(asked.request.gpu.family), asked)
+
+    def only(self, indices: Indices) -> "Judged":
+        """Some of them. What was worked out for all is not worked out again."""
+        part = Judged(self.rack.only(indices), self.asked)
+        for name in _COLUMNS:
+            known = self.__dict__.get(name)
+            if known is not None:
+                part.__dict__[name] = known[indices]
+        return part
 
     def fit(self, index: int) -> Fit:
         """What one candidate would give and cost, exactly."""

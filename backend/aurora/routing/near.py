@@ -16,6 +16,7 @@ _CLOSE = 1e-12
 _FIRM = sum(bit for reason, bit in BIT.items() if reason not in YIELDING)
 _MASKS = np.arange(1 << len(BIT))
 _NEAR: Array = (HOW_MANY >= 1) & (HOW_MANY <= 2) & (_MASKS & _FIRM == 0)
+_MASK_BITS = len(BIT) + 1
 _WIDTH = 16
 """Bits for the number of a place, a model or a provider."""
 
@@ -34,11 +35,11 @@ class Near:
         found = _NEAR[judged.refused]
         if below is not None:
             found &= judged.price < below * (1.0 - _CLOSE)
-        return cls(Judged(judged.rack.only(np.flatnonzero(found)), judged.asked))
+        return cls(judged.only(np.flatnonzero(found)))
 
     def only(self, kept: Array) -> "Near":
         """Those for which it is true."""
-        return Near(Judged(self.judged.rack.only(np.flatnonzero(kept)), self.judged.asked))
+        return Near(self.judged.only(np.flatnonzero(kept)))
 
     def __len__(self) -> int:
         return len(self.judged.rack)
@@ -55,7 +56,7 @@ class Near:
         mask = sum(BIT[reason] for reason in reasons)
         if mask not in self._within:
             found = np.flatnonzero(self.judged.refused & ~np.uint16(mask) == 0)
-            self._within[mask] = found, Judged(self.judged.rack.only(found), self.judged.asked)
+            self._within[mask] = found, self.judged.only(found)
         return self._within[mask]
 
     def alike(self, wanted: Callable[[int], bool] = lambda _mask: True) -> Iterator[Indices]:
@@ -73,17 +74,18 @@ class Near:
         """What decides which change would let an offer in: the limits, and what of its own they are about."""
         rows, mask = self.judged.rack.rows, self.judged.refused.astype(np.int64)
 
-        def where(reason: Reason, number: Array) -> Array:
-            return np.where(mask & BIT[reason] != 0, number.astype(np.int64) + 1, 0)
-
         more = self.judged.gpus > self.judged.asked.request.gpu_count
-        manner = mask << 1 | where(Reason.COUNT, more) >> 1
-        for reason, number in (
-            (Reason.REGION, rows["place"]),
-            (Reason.GPU, rows["model"]),
-            (Reason.PROVIDER, self._sellers[rows["terms"]]),
+        manner: Array = mask << 1 | (more & (mask & BIT[Reason.COUNT] != 0))
+        for place, (reason, number) in enumerate(
+            (
+                (Reason.REGION, rows["place"]),
+                (Reason.GPU, rows["model"]),
+                (Reason.PROVIDER, self._sellers[rows["terms"]]),
+            )
         ):
-            manner = manner << _WIDTH | where(reason, number)
+            concerned = mask & BIT[reason] != 0
+            if concerned.any():
+                manner |= np.where(concerned, number.astype(np.int64) + 1, 0) << _MASK_BITS + place * _WIDTH
         return manner
 
     @cached_property

@@ -6,7 +6,7 @@ An offer speaks for a relaxation only if nothing but the changed limits keeps it
 filters themselves, never by a second opinion.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -55,37 +55,44 @@ def relaxations(judged: Judged, *, better_than: Fit | None = None) -> tuple[Rela
     With `better_than`, the chosen offer, only cheaper ones count.
     """
     near = Near.of(judged, below=None if better_than is None else better_than.price)
-    ways = list(_ways(near, simple=True))
-    found = _best([way for way in ways if len(way.steps) == 1], near)
+    found = _found(near, alone=True)
     if not found:
-        ways += _ways(near, simple=False)
-        found = _best([way for way in ways if len(way.steps) > 1], near)[:_MOST_PAIRS]
+        found = _found(near, alone=False)[:_MOST_PAIRS]
     return found if better_than is None else tuple(replace(one, better="cheaper") for one in found)
 
 
-def _ways(near: Near, *, simple: bool) -> Iterator[Way]:
-    """Of like offers those that are not far out. `simple`: those, and only those, that one step might let in."""
+def _found(near: Near, *, alone: bool) -> tuple[Relaxation, ...]:
+    """The nearest relaxation of each combination of limits: of one limit each, or of two.
+
+    Nearly always the nearest offer of its kind is let in by its change. Where one is not, others are tried.
+    """
+    nearest = _by_limits(near, alone=alone, most=1)
+    found = {limits: _judged(ways[0], near) for limits, ways in nearest.items()}
+    if None in found.values():
+        for limits, ways in _by_limits(near, alone=alone, most=_ALIKE).items():
+            judged = (_judged(way, near) for way in ways[:_TRIES])
+            found[limits] = found.get(limits) or next((one for one in judged if one is not None), None)
+    known = (relaxation for relaxation in found.values() if relaxation is not None)
+    return tuple(sorted(known, key=lambda relaxation: (relaxation.distance, str(relaxation))))
+
+
+def _by_limits(near: Near, *, alone: bool, most: int) -> dict[tuple[str, ...], list[Way]]:
+    """For each combination of limits the ways in, nearest first; of like offers the `most` nearest are asked."""
 
     def wanted(mask: int) -> bool:
-        return bool(HOW_MANY[mask] == 1 or mask in _ONE_STEP_MAY_DO) is simple
+        return not alone or bool(HOW_MANY[mask] == 1 or mask in _ONE_STEP_MAY_DO)
 
-    for members in near.alike(wanted):
-        for index in near.nearest(members, _ALIKE).tolist():
-            yield from ways_in(near.miss(index), near.judged.asked)
-
-
-def _best(ways: Iterable[Way], near: Near) -> tuple[Relaxation, ...]:
-    """The nearest relaxation of each combination of limits."""
-    by_limits: dict[tuple[str, ...], list[Way]] = {}
+    ways = (
+        way
+        for members in near.alike(wanted)
+        for index in near.nearest(members, most).tolist()
+        for way in ways_in(near.miss(index), near.judged.asked)
+        if (len(way.steps) == 1) is alone
+    )
+    found: dict[tuple[str, ...], list[Way]] = {}
     for way in sorted(ways, key=lambda way: (way.distance, way.miss.candidate.id)):
-        by_limits.setdefault(way.limits, []).append(way)
-    found: list[Relaxation] = []
-    for like in by_limits.values():
-        judged = (_judged(way, near) for way in like[:_TRIES])
-        best = next((relaxation for relaxation in judged if relaxation is not None), None)
-        if best is not None:
-            found.append(best)
-    return tuple(sorted(found, key=lambda relaxation: (relaxation.distance, str(relaxation))))
+        found.setdefault(way.limits, []).append(way)
+    return found
 
 
 def ways_in(miss: NearMiss, asked: Asked) -> Iterable[Way]:

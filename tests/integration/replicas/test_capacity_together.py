@@ -103,3 +103,16 @@ async def _claimed(database, made, claim: str) -> list[str]:
         until = now + timedelta(seconds=made.policy.claim_s)
         views = await claims.take_due(connection, now=now, until=until, claim=claim, limit=4)
     return [view.deployment.id for view in views]
+
+
+async def test_holds_on_shared_machines_are_found_by_an_index(postgres_database):
+    """Every route asks for them: without an index each would take all holds' lists of machines apart."""
+    async with postgres_database.write() as connection:
+        await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plan = await connection.exec_driver_sql(
+            "EXPLAIN SELECT * FROM capacity_holds WHERE offer_id = ANY('{fake:a}')"
+            " OR (CAST(resources AS jsonb) ?| CAST('{gpu-1}' AS text[]) AND provider = 'fake')"
+        )
+        told = "\n".join(row[0] for row in plan)
+    assert "ix_capacity_holds_shared" in told
+    assert "Seq Scan" not in told

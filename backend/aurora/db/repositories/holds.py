@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Row, String, and_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    String,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import capacity_holds as rows
@@ -15,7 +29,7 @@ from aurora.domain.errors import AuroraError
 _LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS wanted(key)")
 _OFFERS = bindparam("offers", type_=ARRAY(String))
 _SHARED = text("""
-EXISTS (
+CAST(resources AS jsonb) ?| CAST(:names AS text[]) AND EXISTS (
   SELECT 1 FROM json_array_elements_text(resources) AS used(name)
   WHERE provider || ':' || used.name = ANY(CAST(:shared AS text[]))
 )
@@ -108,11 +122,13 @@ async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[H
     # lock was given would not see what was committed while it waited.
     await connection.execute(_LOCK, {"keys": sorted({key for hold in wanted for key in _lock_keys(hold)})})
     present = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
+    named: dict[str, Sequence[str]] = {"offers": sorted({hold.offer_id for hold in wanted})}
+    same: ColumnElement[bool] = rows.c.offer_id == func.any(_OFFERS)
     shared = sorted({f"{hold.provider}:{one}" for hold in wanted for one in hold.resources})
-    same = (
-        or_(rows.c.offer_id == func.any(_OFFERS), _SHARED) if shared else rows.c.offer_id == func.any(_OFFERS)
-    )
-    named = {"offers": sorted({hold.offer_id for hold in wanted}), **({"shared": shared} if shared else {})}
+    if shared:
+        # By the names alone there is an index; that the provider is the same is asked of what it finds.
+        same = or_(same, _SHARED)
+        named |= {"shared": shared, "names": sorted({one for hold in wanted for one in hold.resources})}
     return tuple(_hold(row) for row in await connection.execute(select(rows).where(same, present), named))
 
 
