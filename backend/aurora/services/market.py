@@ -25,7 +25,7 @@ from aurora.routing.snapshot import Joiner, MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.shelf import Shelf
 
-_AT_ONCE = 500
+_AT_ONCE = 250
 """Offers of a market that are looked at anew between two decisions. The first time it is all of them; of larger changes
 each decision sees some more, until all are seen; new scores of larger markets are left to `refresh`."""
 
@@ -148,11 +148,8 @@ class Market:
         """What is taken now; with `query` what is taken of those GPUs, as the present snapshot shows it."""
         if query is None:
             return self._overlay.present(self._clock.now())
-        found: dict[int, Hold] = {}
-        for shelf in self._shelves.values():
-            for candidate in shelf.taken(query):
-                found.update((id(hold), hold) for hold in self._overlay.on(candidate.offer))
-        return tuple(found.values())
+        takers = chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values())
+        return tuple({id(hold): hold for hold in takers}.values())
 
     async def refresh(self) -> None:
         """Take on newer reputations, latencies and G-Scores, in portions: a large market takes a tenth of a second.
@@ -229,14 +226,17 @@ class Market:
                 shelf.put_back()
             changed = self._overlay.present(self._clock.now())
         for provider, offer_id in dict.fromkeys(chain.from_iterable(map(self._touched, changed))):
-            shelf = self._shelves[provider]
-            shelf.take(offer_id, self._taken(shelf.get(offer_id)))
+            self._take_off(self._shelves[provider], offer_id, shown_as_listed=False)
 
-    def _take_off(self, shelf: Shelf, offer_id: str) -> None:
-        """What is held of an offer that is new on the shelf."""
-        taken = self._taken(shelf.get(offer_id))
-        if taken is not None:
-            shelf.take(offer_id, taken)
+    def _take_off(self, shelf: Shelf, offer_id: str, *, shown_as_listed: bool = True) -> None:
+        """Show an offer with what is held of it."""
+        own = shelf.get(offer_id)
+        if own is None:
+            return
+        takers = tuple(self._overlay.on(own.offer))
+        taken = self._taken(own, takers)
+        if taken is not None or not shown_as_listed:
+            shelf.take(offer_id, taken, takers=takers)
 
     def _touched(self, hold: Hold) -> Iterable[tuple[str, str]]:
         """Provider and id of the offers that the hold is on, or shares a machine with."""
@@ -248,12 +248,10 @@ class Market:
             for offer_id in shelf.sharing(resource):
                 yield hold.provider, offer_id
 
-    def _taken(self, own: Candidate | None) -> Candidate | None:
-        """The candidate with every present hold taken off; None when nothing is."""
-        if own is None:
-            return None
+    def _taken(self, own: Candidate, takers: Iterable[Hold]) -> Candidate | None:
+        """The candidate with these taken off; None when nothing is."""
         shown = own
-        for hold in self._overlay.on(own.offer):
+        for hold in takers:
             if not self._shown_by_catalogue(own.offer, hold):
                 shown = _held(shown, hold)
         return None if shown is own else shown

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from aurora.db.repositories.holds import Hold
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.offer import Offer
 from aurora.routing.candidate import Candidate
@@ -26,6 +27,8 @@ class Shelf:
         self._candidates: dict[str, Candidate] = {}
         self._sharing: dict[str, dict[str, None]] = {}
         self._racks: dict[str, Rack] = {}
+        self._takers: dict[str, dict[str, Sequence[Hold]]] = {}
+        """By family and offer id: who took what is taken off."""
         self._aisle = Aisle({}, {})
         self._stirred = False
         """Something is shown otherwise than in `_aisle`."""
@@ -101,8 +104,9 @@ class Shelf:
             for resource in one.offer.resources:
                 self._sharing.setdefault(resource, {})[one.id] = None
         self._show(family, fresh)
+        self._untake(family, (one.id for one in fresh))
 
-    def _remove(self, offers: Iterable[Offer]) -> None:
+    def _remove(self, offers: Sequence[Offer]) -> None:
         families: dict[str, list[str]] = {}
         for offer in offers:
             del self._candidates[offer.id]
@@ -114,6 +118,7 @@ class Shelf:
                     del self._sharing[resource]
         for family, gone in families.items():
             self._show(family, gone=gone)
+            self._untake(family, (offer.id for offer in offers))
 
     def _show(self, family: str, fresh: Sequence[Candidate] = (), *, gone: Sequence[str] = ()) -> None:
         """Put these on the rack, as if nothing were taken off them."""
@@ -139,15 +144,17 @@ class Shelf:
                     changed.setdefault(fresh.offer.gpu.family, []).append(fresh)
             for family, members in changed.items():
                 self._show(family, members)
+                self._untake(family, (one.id for one in members))
             yield [one.id for members in changed.values() for one in members]
 
     def put_back(self) -> None:
         """Show every offer as the market lists it."""
         for family, rack in self._racks.items():
             self._racks[family] = rack.put_back()
+        self._takers.clear()
         self._stirred = True
 
-    def take(self, offer_id: str, candidate: Candidate | None) -> None:
+    def take(self, offer_id: str, candidate: Candidate | None, *, takers: Sequence[Hold] = ()) -> None:
         """Show the offer as `candidate` from now on; None: as the market lists it. Unknown offers are ignored."""
         own = self._candidates.get(offer_id)
         if own is None:
@@ -155,13 +162,22 @@ class Shelf:
         family = own.offer.gpu.family
         rack = self._racks[family]
         self._racks[family] = rack.take(rack.index[own.offer.external_id], candidate)
+        self._untake(family, (offer_id,))
+        if candidate is not None:
+            self._takers.setdefault(family, {})[offer_id] = takers
         self._stirred = True
 
-    def taken(self, query: GpuQuery) -> Iterable[Candidate]:
-        """Of the GPUs asked for: the offers that something is taken off, as they are shown."""
-        rack = self._racks.get(query.family)
-        if rack is not None:
-            yield from (one for one in rack.taken.values() if query.matches(one.offer.gpu))
+    def _untake(self, family: str, offer_ids: Iterable[str]) -> None:
+        taken = self._takers.get(family)
+        if taken:
+            for offer_id in offer_ids:
+                taken.pop(offer_id, None)
+
+    def takers(self, query: GpuQuery) -> Iterable[Hold]:
+        """Who took what is taken off the offers of these GPUs; one that shares machines with several comes often."""
+        for offer_id, takers in self._takers.get(query.family, {}).items():
+            if query.matches(self._candidates[offer_id].offer.gpu):
+                yield from takers
 
 
 def _elsewhere(old: Offer, new: Offer) -> bool:
