@@ -203,3 +203,35 @@ def test_the_default_request_is_left_alone() -> None:
 
     assert asked.max_price == Decimal("0.10")
     assert found.relaxations[0].request == request(max_price=Decimal("1.00"))
+
+
+def test_the_nearer_place_is_told_whichever_offer_comes_first() -> None:
+    far, near = candidate("1", regions=frozenset({"eu-west"})), candidate("2", regions=frozenset({"us-east"}))
+
+    found = decision([far, near], region="us-west")
+
+    assert [str(one) for one in found.relaxations][0].startswith("region us-east instead of us-west")
+
+
+def test_a_larger_and_a_smaller_offer_are_two_ways_out() -> None:
+    found = decision([candidate("1", gpu_count=8), candidate("2", gpu_count=2)], gpu_count=4)
+
+    assert {one.changes[0].limit for one in found.relaxations} == {"allow_larger", "gpu_count"}
+
+
+def test_another_form_of_the_same_size_is_nearer_than_another_size() -> None:
+    other_size = candidate("1", gpu=GpuModel("a100", "pcie", 40))
+    same_size = candidate("2", gpu=GpuModel("a100", "pcie", 80))
+
+    found = decision([other_size, same_size], gpu=GpuQuery("a100", "sxm", 80))
+
+    assert [change.instead for change in found.relaxations[0].changes] == ["a100-80gb"]
+
+
+def test_providers_that_are_kept_out_for_different_reasons_are_different_ways_out() -> None:
+    paused = ProviderState("flux", status=ProviderStatus.DISABLED)
+    market = [candidate("1", state=paused), candidate("2", state=ProviderState("akash"))]
+
+    found = decision(market, exclude_providers=frozenset({"akash"}))
+
+    assert {one.changes[0].limit for one in found.relaxations} == {"flux", "exclude_providers"}
