@@ -210,7 +210,7 @@ def test_the_nearer_place_is_told_whichever_offer_comes_first() -> None:
 
     found = decision([far, near], region="us-west")
 
-    assert [str(one) for one in found.relaxations][0].startswith("region us-east instead of us-west")
+    assert said(found)[0].startswith("region us-east instead of us-west")
 
 
 def test_a_larger_and_a_smaller_offer_are_two_ways_out() -> None:
@@ -235,3 +235,22 @@ def test_providers_that_are_kept_out_for_different_reasons_are_different_ways_ou
     found = decision(market, exclude_providers=frozenset({"akash"}))
 
     assert {one.changes[0].limit for one in found.relaxations} == {"flux", "exclude_providers"}
+
+
+def test_of_like_offers_the_nearest_is_told_whichever_comes_first() -> None:
+    found = decision([candidate("1", price="9"), candidate("2", price="2")], max_price=Decimal("1.50"))
+
+    assert said(found) == ["max_price 2.00 instead of 1.50 would give 1 offer"]
+
+
+def test_an_offer_that_costs_the_same_is_not_a_cheaper_one() -> None:
+    chosen, same = (
+        candidate("1", gpu_count=3, price="1"),
+        candidate("2", gpu_count=3, price="1", reputation=10),
+    )
+    cheaper = candidate("3", gpu_count=3, price="0.9", reputation=20)
+
+    assert decision([chosen, same], gpu_count=3).relaxations == ()
+    assert said(decision([chosen, same, cheaper], gpu_count=3)) == [
+        "min_reputation 20 instead of 70 would give 1 cheaper offer"
+    ]
