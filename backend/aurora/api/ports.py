@@ -1,7 +1,7 @@
 """What the HTTP API needs from the rest of Aurora, by shape. Bootstrap builds an object that fits `AuroraPort`."""
 
 from asyncio import Event
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -117,7 +117,7 @@ class MetricsPage(Protocol):
     @property
     def content_type(self) -> str: ...
 
-    def render(self) -> bytes: ...
+    def portions(self) -> Iterator[bytes]: ...
 
 
 class ActiveAlerts(Protocol):

@@ -55,7 +55,12 @@ class Metrics:
 
     def render(self) -> bytes:
         """The Prometheus page."""
-        return generate_latest(_WithoutCreated(self.registry))
+        return b"".join(self.portions())
+
+    def portions(self) -> Iterator[bytes]:
+        """The same in pieces, so that a request need not wait for all of it: with seven markets that is 20 ms of work."""
+        for metric in _WithoutCreated(self.registry).collect():
+            yield generate_latest(_Alone(metric))
 
     def mirror(self, sources: MetricsSources) -> None:
         """From now on every scrape also reads `sources`."""
@@ -246,6 +251,16 @@ class Metrics:
 
     def _histogram(self, name: str, /, **labels: str) -> Histogram:
         return _child(self._all[name], Histogram, labels)
+
+
+class _Alone(Collector):
+    """One metric as a registry."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._metric
 
 
 class _WithoutCreated(Collector):

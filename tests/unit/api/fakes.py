@@ -1,7 +1,7 @@
 """A running Aurora without anything behind it: what the HTTP layer is given in these tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -360,8 +360,8 @@ class FakeDesk:
 class FakeMetrics:
     content_type = "text/plain; version=1.0.0; charset=utf-8"
 
-    def render(self) -> bytes:
-        return b'aurora_provider_health{provider="vastai"} 1.0\n'
+    def portions(self) -> Iterator[bytes]:
+        yield b'aurora_provider_health{provider="vastai"} 1.0\n'
 
 
 @dataclass

@@ -254,3 +254,14 @@ def test_an_offer_that_costs_the_same_is_not_a_cheaper_one() -> None:
     assert said(decision([chosen, same, cheaper], gpu_count=3)) == [
         "min_reputation 20 instead of 70 would give 1 cheaper offer"
     ]
+
+
+def test_a_change_after_which_something_else_refuses_the_offer_is_no_way_out() -> None:
+    """With fewer GPUs the same GPU-hours take longer than the offer may be kept."""
+    short, long = (
+        candidate(name, gpu_count=2, max_duration_s=s) for name, s in (("1", 3000.0), ("2", 9000.0))
+    )
+    asked = {"gpu_count": 4, "gpu_hours": Decimal(2)}
+
+    assert said(decision([short], **asked)) == []
+    assert said(decision([short, long], **asked)) == ["gpu_count 2 instead of 4 would give 1 offer"]

@@ -412,3 +412,11 @@ async def test_a_scrape_of_a_large_market_shows_what_was_walked_over_before():
     versions.append("v3")
     listed.clear()
     assert figures.rows() == [], "a small market is walked over at once"
+
+
+def test_the_page_comes_in_a_piece_per_metric(metrics):
+    pieces = list(metrics.portions())
+
+    assert b"".join(pieces) == metrics.render()
+    assert len(pieces) > 30
+    assert max(piece.count(b"# TYPE") for piece in pieces) == 1

@@ -1,5 +1,7 @@
 """This process: alive, ready, and its metrics."""
 
+import asyncio
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -60,4 +62,8 @@ async def ready(aurora: AuroraDep) -> Response:
 )
 async def metrics(aurora: AuroraDep) -> Response:
     """For the scraper."""
-    return Response(aurora.metrics.render(), headers={"Content-Type": aurora.metrics.content_type})
+    page = bytearray()
+    for portion in aurora.metrics.portions():
+        page += portion
+        await asyncio.sleep(0)
+    return Response(bytes(page), headers={"Content-Type": aurora.metrics.content_type})
