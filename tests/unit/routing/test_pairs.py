@@ -69,3 +69,13 @@ def test_a_pair_is_priced_under_both_changes():
     assert said([candidate(price="2.00")], gpu_count=2, max_price=Decimal("1.00")) == [
         "gpu_count 1 instead of 2 and max_price 2.00 instead of 1.00 would give 1 offer"
     ]
+
+
+def test_of_many_pairs_the_three_nearest_are_told() -> None:
+    dear, poor, spot, slow = {"price": "9"}, {"reputation": 10.0}, {"spot": True}, {"extra_latency_ms": 900.0}
+    kinds = [dear | poor, dear | spot, dear | slow, poor | spot, poor | slow, spot | slow]
+
+    found = decision([candidate(str(number), **kind) for number, kind in enumerate(kinds)], spot=False)
+
+    assert [len(one.changes) for one in found.relaxations] == [2, 2, 2]
+    assert [one.distance for one in found.relaxations] == sorted(one.distance for one in found.relaxations)
