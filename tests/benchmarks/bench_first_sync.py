@@ -32,6 +32,7 @@ from aurora.db import tables
 from aurora.db.database import Database
 from aurora.db.engine import create_engine
 from aurora.domain.clock import SystemClock
+from aurora.domain.event_loop import give_way
 from aurora.domain.gpu_table import GpuTable
 from aurora.domain.region import RegionTable
 from aurora.providers.answers import strict_json
@@ -81,6 +82,7 @@ class Answered:
         position = int(cursor.position or 0)
         parts = self._answers[cursor.slice_key]
         document = strict_json("market", parts[position])
+        await give_way()  # as Vast's adapter does between an answer and its offers
         read = self._reader.offers(
             document["offers"], slice_key=cursor.slice_key, seen_at=now, allocated_gb=8.0
         )
@@ -349,7 +351,8 @@ def _compared(sync: Course, parsed: Course, copied: Course, inserted: Course) ->
         "worst_busy_parsed_ms": round(parsed.worst_busy_ms, 1),
         "worst_block_ms": round(max(sync.worst_ms, parsed.worst_ms), 1),
         "block_limit_ms": BLOCK_LIMIT_MS,
-        "kept": work["sync"] <= RATIO_LIMIT * work["insert"],
+        "kept": max(work["sync"] / work["insert"], wall["sync"] / wall["insert"]) <= RATIO_LIMIT
+        and max(sync.worst_busy_ms, parsed.worst_busy_ms) <= BLOCK_LIMIT_MS,
     }
 
 

@@ -58,6 +58,11 @@ async def _router(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
     return _scoped(caller, "route")
 
 
+async def own_router(request: Request) -> Caller:
+    """Whoever calls as itself and may buy and end deployments. Raises AccessRefused."""
+    return await _router(await _own(request))
+
+
 def _scoped(caller: Caller, *scopes: str) -> Caller:
     if caller.scopes.isdisjoint(scopes):
         raise AccessRefused(403, "forbidden", f"this call needs a key with the scope {' or '.join(scopes)}")

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 from aurora.bootstrap import Aurora, running
+from aurora.cli.fast_loop import fast_loop
 from aurora.cli.first_check import first_check
 from aurora.db.lock import DatabaseInUse
 from aurora.domain.clock import SystemClock
@@ -29,7 +30,8 @@ def serve(*, env_file: str | None, role: str) -> int:
     try:
         settings = load_settings(env_file)
         configure(_redactor(settings), LogPolicy(level=settings.log_level))
-        return asyncio.run(_serve(settings, Role(role)))
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
+            return runner.run(_serve(settings, Role(role)))
     except (SettingsError, ConfigError) as exc:
         print(exc, file=sys.stderr)
         return 2

@@ -6,16 +6,18 @@ end, so their order is free.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, Column, Dialect, Table, TextClause, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _Columns = tuple[str, ...]
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class Bundle:
@@ -71,9 +73,11 @@ _Encoder = Callable[[Any], Any]
 
 
 @lru_cache(maxsize=64)
-def _encoders(table: Table, columns: _Columns, dialect: Dialect) -> dict[str, _Encoder | None]:
-    """What the driver would be given for each column; a JSON column's value stays the data that it is."""
-    return {name: _encoder(table.c[name], dialect) for name in columns}
+def _encoders(table: Table, columns: _Columns, dialect: Dialect) -> dict[str, tuple[str, _Encoder | None]]:
+    """Of each column its name as a plain text (SQLAlchemy's own kind is slow to write) and what makes of a value what the
+    driver would be given; a JSON column's value stays the data that it is.
+    """
+    return {name: (str(name), _encoder(table.c[name], dialect)) for name in columns}
 
 
 def _encoder(column: Column[Any], dialect: Dialect) -> _Encoder | None:
@@ -83,12 +87,28 @@ def _encoder(column: Column[Any], dialect: Dialect) -> _Encoder | None:
     return found
 
 
-def _document(rows: Sequence[Mapping[str, Any]], encoders: Mapping[str, _Encoder | None]) -> str:
-    encoded = [
-        {name: value if (encode := encoders[name]) is None else encode(value) for name, value in row.items()}
-        for row in rows
-    ]
-    return json.dumps(encoded, default=_plain, allow_nan=False, separators=(",", ":"))
+def _document(rows: Sequence[Mapping[str, Any]], encoders: Mapping[str, tuple[str, _Encoder | None]]) -> str:
+    return json_text([dict(_encoded(row, encoders)) for row in rows])
+
+
+def _encoded(
+    row: Mapping[str, Any], encoders: Mapping[str, tuple[str, _Encoder | None]]
+) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        plain, encode = encoders[name]
+        yield plain, value if encode is None else encode(value)
+
+
+def json_text(content: Any) -> str:
+    """Compact JSON. Decimals are texts, so that nothing of them is lost; times are ISO 8601.
+
+    Raises TypeError for what JSON cannot say. NaN and infinity are null: whoever has floats to keep looks at them first.
+    """
+    try:
+        return orjson.dumps(content, default=_plain, option=_OPTIONS).decode()
+    except orjson.JSONEncodeError:
+        # Whole numbers of more than 64 bits, keys that are only made like texts: the slower one knows them.
+        return json.dumps(content, default=_plain, allow_nan=False, separators=(",", ":"))
 
 
 def _plain(value: Any) -> str:

@@ -1,6 +1,5 @@
 """The offers in memory: what decisions are made on. Reading it does no I/O."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from aurora.db.repositories import sync_runs as run_rows
 from aurora.db.repositories.offers import SliceState, seen_later
 from aurora.db.repositories.sync_runs import SyncedProvider
 from aurora.domain.clock import Clock
+from aurora.domain.event_loop import give_way
 from aurora.domain.offer import Offer
 from aurora.domain.records import ProviderCatalogueState
 from aurora.services.reference_prices import WINDOW, ReferencePrices
@@ -25,9 +25,9 @@ PORTION = 250
 """Offers handled between two turns of the event loop: some milliseconds of work."""
 
 
-def portions(offers: Sequence[Offer]) -> Iterator[Sequence[Offer]]:
-    """The offers in runs of at most PORTION."""
-    return (offers[start : start + PORTION] for start in range(0, len(offers), PORTION))
+def portions(offers: Sequence[Offer], *, size: int = PORTION) -> Iterator[Sequence[Offer]]:
+    """The offers in runs of at most `size`."""
+    return (offers[start : start + size] for start in range(0, len(offers), size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ async def _loaded(
             state = slices.get(offer.slice_key)
             read_at = state.read_at if state is not None and state.complete else None
             offers[offer.id] = seen_later(offer, read_at)
-        await asyncio.sleep(0)
+        await give_way()
     unknown = sum(not offer.gpu.known for offer in offers.values())
     return _part(offers, written, slices, unknown_gpus=unknown)
 

@@ -1,6 +1,5 @@
 """The catalogue of a process that does not read a market itself: it follows what another one writes."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,6 +8,7 @@ from aurora.db.repositories import offers as offer_rows
 from aurora.db.repositories import sync_runs as run_rows
 from aurora.db.repositories.offers import SliceState, seen_later
 from aurora.domain.clock import Clock
+from aurora.domain.event_loop import give_way
 from aurora.domain.offer import Offer
 from aurora.services.catalogue import PORTION, Catalogue, CatalogueChange
 
@@ -94,7 +94,7 @@ class CatalogueFollower:
             if state is not None and state.complete and offer.id not in fresh:
                 unchanged.append(seen_later(offer, state.read_at))
             if start % PORTION == 0:
-                await asyncio.sleep(0)
+                await give_way()
         change = CatalogueChange(
             written=written, unchanged=unchanged, gone=gone, slices=news.values(), dropped_slices=dropped
         )

@@ -2,10 +2,12 @@
 
 import gc
 
-YOUNG_OBJECTS = 10_000
-"""New objects, net, between two passes over the young ones: a pass takes some milliseconds."""
-OLDER_PASSES = 200
-"""Young passes between two over older objects, and as many of those before a full one."""
+YOUNG_OBJECTS = 2_000
+"""New objects, net, between two passes over the young ones: a pass takes a millisecond, offers being large."""
+OLDER_PASSES = 2_000
+"""Young passes between two over older objects, those of `look_over_the_young` included."""
+FULL_PASSES = 200
+"""Passes over older objects between two over all."""
 
 
 def spare_the_loop() -> None:
@@ -18,4 +20,13 @@ def spare_the_loop() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, OLDER_PASSES, OLDER_PASSES)
+    gc.set_threshold(YOUNG_OBJECTS, OLDER_PASSES, FULL_PASSES)
+
+
+def look_over_the_young() -> None:
+    """Pass over what is new now, before it becomes much. For after some hundreds of new offers.
+
+    Offers that take the place of others do not count as new objects, net: the collector would wait until there are
+    tens of thousands of them, and then hold up the loop for as long as they take together.
+    """
+    gc.collect(0)

@@ -1,5 +1,6 @@
 """A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, who was refused, what would change it."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -49,7 +50,10 @@ def decision_record(
         "snapshot_version": decision.snapshot_version,
         "request": to_record(request),
         "candidates": [ranked_record(one) for one in decision.ranked[:_KEPT]],
-        "counts": {**decision.counts, "total": decision.total},
+        "counts": {
+            **{str(reason): number for reason, number in decision.counts.items()},
+            "total": decision.total,
+        },
         "eliminated": eliminated_record(decision),
         "holds": [hold_record(one) for one in holds],
         "relaxations": [relaxation_record(one) for one in decision.relaxations],
@@ -84,9 +88,16 @@ def ranked_record(one: RankedOffer) -> dict[str, Any]:
         "g_score": one.candidate.g_score,
         "free": one.candidate.free,
         "total": one.candidate.total,
-        "score": one.score,
+        "score": _finite(one.score),
         "terms": dict(one.terms),
     }
+
+
+def _finite(score: float) -> float:
+    """Raises ValueError for a score that no JSON can say: it would be kept as if there were none."""
+    if not math.isfinite(score):
+        raise ValueError(f"the score is {score}")
+    return score
 
 
 def eliminated_record(decision: Decision) -> dict[str, Any]:

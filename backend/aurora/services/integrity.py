@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from statistics import median
 
@@ -23,17 +24,17 @@ PRICE_FACTOR = 10
 MODEL_OFFERS = 3
 """Offers of a model, before and after, from which their median price means something."""
 
-_TEXT_LIMITS = {
-    "external_id": 200,
-    "slice_key": 120,
-    "gpu_raw": 120,
-    "region_raw": 160,
-    "host": 64,
-    "country": 2,
-}
+_ID_LIMIT = 200
+"""Letters, here and below."""
+_NAME_LIMIT = 120
 _FAMILY_LIMIT = 64
+_PLACE_LIMIT = 160
+_HOST_LIMIT = 64
+_COUNTRY_LIMIT = 2
 _REGIONS_LIMIT = 160
 """All names together, with commas between."""
+_REMEMBERED = 4096
+"""Sets of regions that are not looked at anew: a market has a few hundred for its thousands of rows."""
 _FLOATS = (
     "vram_gb",
     "disk_included_gb",
@@ -48,7 +49,7 @@ _FLOATS = (
 _INTEGERS = ("gpu_count", "available", "total", "max_ports", "min_rental_minutes")
 _INTEGER_LIMIT = 2**31
 _PRICE_LIMIT = Decimal(10) ** 9
-_texts = attrgetter(*_TEXT_LIMITS)
+_texts = attrgetter("external_id", "slice_key", "gpu_raw", "region_raw", "host", "country", "gpu.family")
 _floats = attrgetter(*_FLOATS)
 _integers = attrgetter(*_INTEGERS)
 
@@ -167,9 +168,10 @@ def unsound(offer: Offer, *, provider: str) -> str | None:
     """Why an offer cannot be kept at all, as a reason to count; None when it can."""
     if offer.provider != provider:
         return "another provider's offer"
-    if not offer.price_per_hour.is_finite() or not 0 < offer.price_per_hour < _PRICE_LIMIT:
+    price, disk = offer.price_per_hour, offer.disk_price_gb_hour
+    if not price.is_finite() or not 0 < price < _PRICE_LIMIT:
         return "price not positive"
-    if not offer.disk_price_gb_hour.is_finite() or not 0 <= offer.disk_price_gb_hour < _PRICE_LIMIT:
+    if not disk.is_finite() or not 0 <= disk < _PRICE_LIMIT:
         return "disk price negative"
     if offer.gpu_count < 1:
         return "no GPU"
@@ -181,19 +183,31 @@ def unsound(offer: Offer, *, provider: str) -> str | None:
 def _unsound_texts(offer: Offer) -> str | None:
     if not offer.external_id:
         return "no id"
-    texts = [text or "" for text in _texts(offer)]
-    # plain loops, here and below: every offer of every reading passes
-    for text, limit in zip(texts, _TEXT_LIMITS.values(), strict=True):
-        if len(text) > limit:
-            return "text too long"
-    if len(offer.gpu.family) > _FAMILY_LIMIT:
+    if _too_long(offer):
         return "text too long"
-    if "\x00" in "".join((*texts, offer.gpu.family, *offer.regions, *offer.resources)):
+    if "\x00" in "".join((*filter(None, _texts(offer)), *offer.regions, *offer.resources)):
         return "unprintable text"
-    listed = ",".join(offer.regions)
-    if len(listed) > _REGIONS_LIMIT or listed.count(",") > max(0, len(offer.regions) - 1):
-        return "regions cannot be kept"
-    return None
+    return None if _can_be_listed(offer.regions) else "regions cannot be kept"
+
+
+def _too_long(offer: Offer) -> bool:
+    # spelt out, no loop: every offer of every reading passes
+    return (
+        len(offer.external_id) > _ID_LIMIT
+        or len(offer.slice_key) > _NAME_LIMIT
+        or len(offer.gpu_raw) > _NAME_LIMIT
+        or len(offer.gpu.family) > _FAMILY_LIMIT
+        or len(offer.region_raw or "") > _PLACE_LIMIT
+        or len(offer.host or "") > _HOST_LIMIT
+        or len(offer.country or "") > _COUNTRY_LIMIT
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _can_be_listed(regions: frozenset[str]) -> bool:
+    """Read back as they were from the one column that they share."""
+    listed = ",".join(regions)
+    return len(listed) <= _REGIONS_LIMIT and listed.count(",") <= max(0, len(regions) - 1)
 
 
 def _unsound_numbers(offer: Offer) -> str | None:

@@ -49,6 +49,14 @@ class _Flight:
     waiting: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run that was begun. `first`: the database knows of none before, so it has no offers of this provider."""
+
+    id: int
+    first: bool
+
+
 @dataclass(slots=True)
 class _Course:
     """One provider's runs so far."""
@@ -163,10 +171,10 @@ class OfferSync:
                 self._uncache(provider.name)
             fence = self._duty.fence(provider.name)
             writer = SyncWriter(provider.name, self._database, self._clock, fence)
-            run_id = await self._begin(writer, at=at)
-            findings = await self._execute(reader, writer, run_id, memory=course.memory, policy=policy)
+            run = await self._begin(writer, at=at)
+            findings = await self._execute(reader, writer, run, memory=course.memory, policy=policy)
             report = self._report(blank, findings, seconds=self._clock.monotonic() - started)
-            await self._finish(writer, run_id, report)
+            await self._finish(writer, run.id, report)
         except AuroraError as exc:
             # the database is away: nothing is written, the catalogue keeps what it has
             report = replace(blank, seconds=self._clock.monotonic() - started, error=str(exc))
@@ -181,7 +189,7 @@ class OfferSync:
             self._listener(report)
         return report
 
-    async def _begin(self, writer: SyncWriter, *, at: datetime) -> int:
+    async def _begin(self, writer: SyncWriter, *, at: datetime) -> _Run:
         """A new run. When another process ran last, what it wrote is loaded first."""
         provider = writer.provider
 
@@ -193,25 +201,26 @@ class OfferSync:
         if newest != self._catalogue.last_run(provider):
             await self._catalogue.reload(self._database, provider)
         self._catalogue.note_run(provider, run_id)
-        return run_id
+        return _Run(run_id, first=newest is None)
 
     async def _execute(
         self,
         reader: PageReader,
         writer: SyncWriter,
-        run_id: int,
+        begun: _Run,
         *,
         memory: SyncMemory,
         policy: SyncPolicy,
     ) -> Findings:
         merge = SliceMerge(
             provider=reader.provider.name,
-            run_id=run_id,
+            run_id=begun.id,
             writer=writer,
             catalogue=self._catalogue,
             clock=self._clock,
             memory=memory,
             findings=Findings(),
+            untouched=begun.first,
         )
         run = SyncRun(
             reader,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from aurora.domain.clock import Clock
-from aurora.domain.errors import CircuitBreakerOpen, ProviderError, RateLimitExceeded
+from aurora.domain.errors import CircuitBreakerOpen, DeadlineExceeded, ProviderError, RateLimitExceeded
 from aurora.domain.operation import Operation
 from aurora.providers.base import Provider
 from aurora.resilience.guard import Guard
@@ -80,6 +80,8 @@ async def check(provider: Provider, *, force: bool, clock: Clock) -> CheckResult
             None, detail=exc.detail, skipped="rate limited", retry_after=exc.retry_after, code=exc.code
         )
     except ProviderError as exc:
+        if isinstance(exc, DeadlineExceeded) and exc.outcome_known:  # our own waiting took it all
+            return CheckResult(None, detail=exc.detail, skipped="no time left", code=exc.code)
         elapsed_ms = (clock.monotonic() - started) * 1000
         return CheckResult(
             ok=False, response_ms=elapsed_ms, detail=exc.detail, retry_after=exc.retry_after, code=exc.code

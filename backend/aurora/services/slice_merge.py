@@ -4,20 +4,21 @@ Nothing is marked gone before the end: an offer that left one slice may show up 
 has collapsed is seen from all of its slices.
 """
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.repositories import offers as offer_rows
 from aurora.db.repositories.offers import SliceState
 from aurora.domain.clock import Clock
+from aurora.domain.event_loop import give_way
 from aurora.domain.offer import Offer
-from aurora.services.catalogue import PORTION, Catalogue, CatalogueChange, ProviderOffers, portions
+from aurora.services.catalogue import Catalogue, CatalogueChange, ProviderOffers, portions
 from aurora.services.integrity import (
     ContentReading,
     Sight,
@@ -36,7 +37,13 @@ from aurora.services.sync_writer import SyncWriter
 _ROWS_AT_ONCE = {"sqlite": 50, "postgresql": 1000}
 """Offers written in one transaction: on SQLite, where it keeps everybody else from writing, some milliseconds' worth."""
 _STATES_TOGETHER = 10
+_SHOWN_AT_ONCE = 500
+"""Offers that become visible in one change: each change is a copy of the provider's whole mapping."""
+_TOLD_APART_AT_ONCE = 5_000
+"""Offers put with their slices between two turns of the event loop."""
 PARTLY_SHOWN = "the market shows only a part of this slice"
+
+_priced = attrgetter("price_per_hour", "gpu_count", "gpu")
 
 
 @dataclass(slots=True)
@@ -63,6 +70,8 @@ class SliceMerge:
     clock: Clock
     memory: SyncMemory
     findings: Findings
+    untouched: bool = False
+    """The database had nothing of this provider when the run began."""
     read: dict[str, _Read] = field(default_factory=dict)
     _before: dict[str, dict[str, Offer]] | None = None
     _unsaved: list[SliceState] = field(default_factory=list)
@@ -75,8 +84,8 @@ class SliceMerge:
         before = self._state(walk.key)
         if before.read_at is not None and walk.began_at < before.read_at:
             return  # pages from somebody's cache: we know better
-        known = self._known(walk.key)
-        sight = await _content_sight(walk, known=known.values(), fresh=fresh.values())
+        known = await self._known(walk.key)
+        sight = await _content_sight(walk, known=known, fresh=fresh)
         if sight is not None and not self._believed(walk.key, sight):
             self.memory.walks.pop(walk.key, None)
             return
@@ -128,12 +137,14 @@ class SliceMerge:
     def _state(self, key: str) -> SliceState:
         return self._part.slices.get(key) or SliceState(key)
 
-    def _known(self, key: str) -> Mapping[str, Offer]:
+    async def _known(self, key: str) -> Mapping[str, Offer]:
         """The slice's offers before this run; all slices are told apart at the first question."""
         if self._before is None:
             self._before = defaultdict(dict)
-            for offer_id, offer in self._part.written.items():
-                self._before[offer.slice_key][offer_id] = offer
+            for portion in portions([*self._part.written.values()], size=_TOLD_APART_AT_ONCE):
+                for offer in portion:
+                    self._before[offer.slice_key][offer.id] = offer
+                await give_way()
         return self._before[key]
 
     async def _compared(self, fresh: Collection[Offer]) -> OfferDiff:
@@ -143,7 +154,7 @@ class SliceMerge:
             self.findings.new.update(offer.id for offer in found.new)
             self.findings.changed.update(offer.id for offer in found.changed)
             whole += found
-            await asyncio.sleep(0)
+            await give_way()
         self.findings.changed -= self.findings.new
         return whole
 
@@ -165,10 +176,11 @@ class SliceMerge:
         if not (written or partly or len(self._unsaved) >= _STATES_TOGETHER):
             return
 
-        last = await self._save_first(written)
+        save = partial(offer_rows.save, sync_id=self.run_id, all_new=self.untouched and not diff.changed)
+        last = await self._save_first(written, save)
 
         async def merged(connection: AsyncConnection) -> None:
-            await offer_rows.save(connection, last, sync_id=self.run_id)
+            await save(connection, last)
             await offer_rows.save_prices(connection, diff.repriced)
             await offer_rows.save_slices(connection, self.provider, self._unsaved)
             if partly:
@@ -178,7 +190,9 @@ class SliceMerge:
         await self.writer.write(merged)
         self._unsaved = []
 
-    async def _save_first(self, written: Sequence[Offer]) -> Sequence[Offer]:
+    async def _save_first(
+        self, written: Sequence[Offer], save: Callable[..., Awaitable[None]]
+    ) -> Sequence[Offer]:
         """Save all but the last portion, and give that back.
 
         On SQLite nobody else can write during a transaction, and requests must not wait for a whole slice. Whoever
@@ -188,22 +202,22 @@ class SliceMerge:
         first = max(0, len(written) - 1) // most * most
         for start in range(0, first, most):
             portion = written[start : start + most]
-            await self.writer.write(partial(offer_rows.save, offers=portion, sync_id=self.run_id))
+            await self.writer.write(partial(save, offers=portion))
         return written[first:]
 
     async def _show(self, diff: OfferDiff, states: list[SliceState]) -> None:
         # one change, seen as a whole; only a very large slice comes in portions
         written = (*diff.new, *diff.changed)
-        if len(written) + len(diff.unchanged) <= PORTION:
+        if len(written) + len(diff.unchanged) <= _SHOWN_AT_ONCE:
             change = CatalogueChange(written=written, unchanged=diff.unchanged, slices=states)
             self.catalogue.apply(self.provider, change)
             return
-        for portion in portions(written):
+        for portion in portions(written, size=_SHOWN_AT_ONCE):
             self.catalogue.apply(self.provider, CatalogueChange(written=portion))
-            await asyncio.sleep(0)
-        for portion in portions(diff.unchanged):
+            await give_way()
+        for portion in portions(diff.unchanged, size=_SHOWN_AT_ONCE):
             self.catalogue.apply(self.provider, CatalogueChange(unchanged=portion))
-            await asyncio.sleep(0)
+            await give_way()
         self.catalogue.apply(self.provider, CatalogueChange(slices=states))
 
     def _settled(self, lacking: Mapping[str, set[str]]) -> list[SliceState]:
@@ -261,11 +275,25 @@ def _complete(walk: SliceWalk) -> SliceState:
 
 
 async def _content_sight(
-    walk: SliceWalk, *, known: Collection[Offer], fresh: Collection[Offer]
+    walk: SliceWalk, *, known: Mapping[str, Offer], fresh: Mapping[str, Offer]
 ) -> Sight | None:
     reading = ContentReading(walk.key, known=len(known), seen=len(walk.seen), rejected=walk.rejected)
-    for prices, offers in ((reading.before, known), (reading.after, fresh)):
-        for portion in portions([*offers]):
-            gather_prices(prices, portion)
-            await asyncio.sleep(0)
+    # prices are compared only where there are former ones and any has moved
+    if known and not await _at_the_same_prices(known, fresh):
+        for prices, offers in ((reading.before, known), (reading.after, fresh)):
+            for portion in portions([*offers.values()]):
+                gather_prices(prices, portion)
+                await give_way()
     return doubtful_content(reading)
+
+
+async def _at_the_same_prices(known: Mapping[str, Offer], fresh: Mapping[str, Offer]) -> bool:
+    """The same offers, all of them, each the same GPUs at the same price."""
+    if known.keys() != fresh.keys():
+        return False
+    for portion in portions([*fresh.values()], size=_TOLD_APART_AT_ONCE):
+        for offer in portion:
+            if _priced(offer) != _priced(known[offer.id]):
+                return False
+        await give_way()
+    return True

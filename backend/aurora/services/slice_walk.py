@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import TypeVar
 
 from aurora.domain.clock import Clock
 from aurora.domain.errors import DeadlineExceeded, MalformedAnswer, ProviderError, RateLimitExceeded
-from aurora.domain.money import usd
+from aurora.domain.event_loop import give_way
+from aurora.domain.money import USD_STEP, usd
 from aurora.domain.offer import Offer
 from aurora.providers.base import Cursor, OffersPage, Provider
 from aurora.resilience.deadline import deadline
@@ -68,7 +70,7 @@ class SliceWalk:
                 kept = _kept(offer, self.key)
                 self.seen[kept.id] = kept.seen_at
                 self.fresh[kept.id] = kept
-            await asyncio.sleep(0)
+            await give_way()
         self.stepped_at = at
         # a page from a cache is older than the question
         self.began_at = min(self.began_at, page.read_at or at)
@@ -138,8 +140,12 @@ class PageReader:
 
 def _kept(offer: Offer, slice_key: str) -> Offer:
     """The offer as the database will have it: listed where it was read, money at the kept scale."""
-    price, disk = usd(offer.price_per_hour), usd(offer.disk_price_gb_hour)
-    same = price == offer.price_per_hour and disk == offer.disk_price_gb_hour
-    if same and offer.slice_key == slice_key:
+    price, disk = offer.price_per_hour, offer.disk_price_gb_hour
+    if offer.slice_key == slice_key and _has_kept_scale(price) and _has_kept_scale(disk):
         return offer
-    return replace(offer, slice_key=slice_key, price_per_hour=price, disk_price_gb_hour=disk)
+    return replace(offer, slice_key=slice_key, price_per_hour=usd(price), disk_price_gb_hour=usd(disk))
+
+
+def _has_kept_scale(amount: Decimal) -> bool:
+    # nearly all come from adapters that round: those are not rounded once more to see it
+    return amount.same_quantum(USD_STEP) or amount == usd(amount)

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from aurora.db.repositories.offers import SliceState
 from aurora.domain.errors import ProviderError
+from aurora.domain.event_loop import give_way
 from aurora.domain.records import BEYOND_CAP
 from aurora.services.catalogue import Catalogue
+from aurora.services.collector import look_over_the_young
 from aurora.services.row_cap import MOST_SLICES, RowCap
 from aurora.services.slice_merge import SliceMerge
 from aurora.services.slice_order import Interest, Waiting, next_slice, words
@@ -21,6 +23,9 @@ _YOUNG_SHARE = 0.5
 """Of the interval: a slice read more lately than that can wait."""
 _SHORT_OF_TIME_S = 1.0
 """Seconds a page takes on average from which time counts as short."""
+
+_YOUNG_TOGETHER = 500
+"""New offers that the collector looks over at once, in a millisecond or two."""
 
 
 class SyncRun:
@@ -55,6 +60,8 @@ class SyncRun:
         """Slices that are being read, and since when."""
         self._merging = asyncio.Lock()
         self._failures = 0
+        self._young = 0
+        """Offers that came since the collector looked."""
         self._partly: set[str] = set()
         """Read as far as the market shows them, or as the cap lets us."""
         self._cap = RowCap(policy.most_rows, catalogue.part(self._provider).slices)
@@ -146,6 +153,7 @@ class SyncRun:
                 self._findings.pages += 1
                 rejected = await walk.take(page, provider=self._provider, at=self._clock.now())
                 self._findings.rejected.update(rejected)
+                await self._came(len(page.offers))
         except ProviderError as exc:
             if isinstance(exc, PACED) and walk.resumable:
                 self._memory.walks[key] = walk
@@ -153,6 +161,13 @@ class SyncRun:
             raise
         await self._merged(walk)
         return walk.complete
+
+    async def _came(self, offers: int) -> None:
+        self._young += offers
+        if self._young >= _YOUNG_TOGETHER:
+            self._young = 0
+            look_over_the_young()
+            await give_way()
 
     async def _merged(self, walk: SliceWalk) -> None:
         """One at a time: a merge compares with what the ones before it wrote."""

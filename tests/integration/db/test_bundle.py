@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 
-from aurora.db.bundle import Bundle
+from aurora.db.bundle import Bundle, json_text
 from aurora.db.repositories import deployments, holds
 from aurora.db.repositories.deployment_rows import attempt_row_of, event_row_of, row_of
 from aurora.db.tables import attempts, capacity_holds, decisions, deployment_events
 from aurora.db.tables import deployments as deployment_rows
+from aurora.domain.offer import PriceKind
 from aurora.domain.records import DeploymentEvent
 from tests.integration.db.deployment_rows import DECISION, START, a_deployment, an_attempt, at
 from tests.integration.db.test_holds_repository import TAKEN
@@ -96,3 +97,24 @@ async def test_on_postgres_all_tables_take_one_statement(postgres_database):
 async def test_an_empty_bundle_asks_nothing(database):
     async with database.write() as connection:
         await Bundle().write(connection)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": Decimal("1.230"), "at": START}, f'{{"a":"1.230","at":"{START.isoformat()}"}}'),
+        ({PriceKind.FIRM: PriceKind.ESTIMATE}, '{"firm":"estimate"}'),
+        ({"seed": 2**70}, '{"seed":1180591620717411303424}'),
+        ({1: (True, None)}, '{"1":[true,null]}'),
+        ("half \ud800", '"half \\ud800"'),
+    ],
+    ids=["money and time", "words of ours", "more than 64 bits", "a number as a key", "half a character"],
+)
+def test_odd_values_are_written_whole(value, text):
+    assert json_text(value) == text
+
+
+@pytest.mark.parametrize("value", [{"a": frozenset()}, TAKEN], ids=["a set", "an object of ours"])
+def test_what_no_column_holds_is_refused(value):
+    with pytest.raises(TypeError, match="nothing that a column holds"):
+        json_text(value)

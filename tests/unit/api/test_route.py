@@ -41,6 +41,21 @@ async def test_a_route_is_answered_with_the_documented_fields(client):
     assert answer["emulated"] is True
 
 
+async def test_a_parameter_that_says_nothing_new_changes_nothing(client, aurora):
+    """Requests with nothing beside their body are read by a way of their own."""
+    headers = {"Idempotency-Key": "k", "X-Request-ID": "r-1"}
+    answers = []
+    for path in ("/route", "/route?tenant=default", "/route?unknown=1"):
+        async with client.post(path, json=BODY, headers=headers) as reply:
+            answers.append((reply.status, await reply.json()))
+
+    assert answers[0][0] == 200
+    assert answers == [answers[0]] * 3
+    asked = aurora.routing.asked
+    assert len(asked) == 3
+    assert asked == [asked[0]] * 3
+
+
 async def test_the_body_reaches_the_router_as_a_complete_request(client, aurora):
     async with client.post("/route", json={**BODY, "dry_run": True, "wait": 1.5}):
         pass

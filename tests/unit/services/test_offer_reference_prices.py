@@ -123,3 +123,12 @@ def test_the_kept_median_is_the_median_of_the_points():
     prices.offered(priced(*amounts))
 
     assert prices.medians(START)["a100"] == median(amounts)
+
+
+def test_a_median_has_all_nine_decimals():
+    rng = random.Random(5)
+    amounts = [Decimal(rng.randrange(1, 10**15)).scaleb(-9) for _ in range(999)]
+    prices = ReferencePrices()
+    prices.offered(priced(*amounts))
+
+    assert prices.medians(START)["a100"] == median(amounts)

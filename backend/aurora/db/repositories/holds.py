@@ -34,6 +34,10 @@ CAST(resources AS jsonb) ?| CAST(:names AS text[]) AND EXISTS (
   WHERE provider || ':' || used.name = ANY(CAST(:shared AS text[]))
 )
 """)
+_PRESENT = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
+_SAME_OFFER: ColumnElement[bool] = rows.c.offer_id == func.any(_OFFERS)
+_ON_OFFERS = select(rows).where(_SAME_OFFER, _PRESENT)
+_ON_MACHINES = select(rows).where(or_(_SAME_OFFER, _SHARED), _PRESENT)
 _OF_ATTEMPT = and_(rows.c.deployment_id == bindparam("own_id"), rows.c.attempt == bindparam("own_attempt"))
 _ADD = insert(rows)
 _LAUNCHED = update(rows).where(_OF_ATTEMPT)
@@ -121,15 +125,13 @@ async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[H
     # Locked first, in one order for all. The read after it is a statement of its own: one that had begun before the
     # lock was given would not see what was committed while it waited.
     await connection.execute(_LOCK, {"keys": sorted({key for hold in wanted for key in _lock_keys(hold)})})
-    present = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
-    named: dict[str, Sequence[str]] = {"offers": sorted({hold.offer_id for hold in wanted})}
-    same: ColumnElement[bool] = rows.c.offer_id == func.any(_OFFERS)
+    query, named = _ON_OFFERS, {"offers": sorted({hold.offer_id for hold in wanted})}
     shared = sorted({f"{hold.provider}:{one}" for hold in wanted for one in hold.resources})
     if shared:
         # By the names alone there is an index; that the provider is the same is asked of what it finds.
-        same = or_(same, _SHARED)
+        query = _ON_MACHINES
         named |= {"shared": shared, "names": sorted({one for hold in wanted for one in hold.resources})}
-    return tuple(_hold(row) for row in await connection.execute(select(rows).where(same, present), named))
+    return tuple(_hold(row) for row in await connection.execute(query, named))
 
 
 def _lock_keys(hold: Hold) -> list[int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, Select, func, insert, select, update
@@ -110,16 +111,20 @@ async def raise_fence(connection: AsyncConnection, provider: str, *, fence: int,
 
     The provider's line stays locked until the transaction ends: two holders' writes never mix.
     """
-    table = tables.providers
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    first = {"name": provider, "status": ProviderStatus.HEALTHY, "updated_at": at, "sync_fence": fence}
-    statement = dialect.insert(table).values(first)
-    written = await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["name"], set_={"sync_fence": fence}, where=table.c.sync_fence <= fence
-        ).returning(table.c.name)
-    )
+    row = {"name": provider, "status": ProviderStatus.HEALTHY, "updated_at": at, "sync_fence": fence}
+    written = await connection.execute(_raised_fence(connection.dialect.name), row)
     return written.first() is not None
+
+
+@lru_cache
+def _raised_fence(dialect: str) -> Any:
+    """Made once: it begins every transaction of a sync."""
+    table = tables.providers
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    new = statement.excluded.sync_fence
+    return statement.on_conflict_do_update(
+        index_elements=["name"], set_={"sync_fence": new}, where=table.c.sync_fence <= new
+    ).returning(table.c.name)
 
 
 async def latest_all(connection: AsyncConnection) -> dict[str, SyncReport]:

@@ -6,7 +6,9 @@ priced per GB and month of 30 days. What a running instance costs is `dph_base +
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
+from aurora.domain.money import ZERO
 from aurora.providers.fields import Fields, Odd
 
 HOURS_PER_MONTH = 720
@@ -34,7 +36,7 @@ class Price:
 
     def with_disk(self, disk_gb: float) -> Decimal:
         """USD per hour, all in, with the disk that would really be allocated."""
-        return self.base + self.disk_gb_hour * Decimal(str(max(disk_gb, MIN_DISK_GB)))
+        return self.base + self.disk_gb_hour * _gigabytes(max(disk_gb, MIN_DISK_GB))
 
     @classmethod
     def of(cls, fields: Fields, *, allocated_gb: float) -> "Price":
@@ -42,12 +44,18 @@ class Price:
 
         A total above base and storage holds something that we do not know: it counts, so that no price is too low.
         """
-        base = fields.need_number("dph_base", low=Decimal(0), high=HIGHEST_USD_PER_HOUR)
-        storage = fields.need_number("storage_cost", low=Decimal(0), high=HIGHEST_STORAGE)
-        total = fields.need_number("dph_total", low=Decimal(0), high=HIGHEST_USD_PER_HOUR)
-        unexplained = total - base - storage / HOURS_PER_MONTH * Decimal(str(allocated_gb))
+        base = fields.need_number("dph_base", low=ZERO, high=HIGHEST_USD_PER_HOUR)
+        storage = fields.need_number("storage_cost", low=ZERO, high=HIGHEST_STORAGE)
+        total = fields.need_number("dph_total", low=ZERO, high=HIGHEST_USD_PER_HOUR)
+        unexplained = total - base - storage / HOURS_PER_MONTH * _gigabytes(allocated_gb)
         if unexplained > _TOLERANCE:
             base += unexplained
         if base <= 0:
             raise Odd("dph_base is zero")
         return cls(base, storage)
+
+
+@lru_cache
+def _gigabytes(size: float) -> Decimal:
+    """As written: every row of a search has the same."""
+    return Decimal(str(size))

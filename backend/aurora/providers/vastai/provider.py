@@ -1,6 +1,5 @@
 """Vast.ai as a `Provider`. Facts and marks: docs in the modules beside; what is covered: QUALITY.md."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from pydantic import SecretStr
 from aurora.domain.billing import BillingRule
 from aurora.domain.clock import Clock
 from aurora.domain.errors import MalformedAnswer, NoCapacity, OfferGone, OutcomeUnknown, ProviderError
+from aurora.domain.event_loop import give_way
 from aurora.domain.instance import Created, Instance, LaunchSpec, LogLine, Quote
 from aurora.domain.offer import Offer
 from aurora.domain.operation import Operation
@@ -170,13 +170,14 @@ class VastProvider(MarketIdentity):
         offers: dict[str, Offer] = {}
         rejected: list[Rejection] = []
         for start in range(0, len(rows), ROWS_SEEN):
+            # first of all: the answer they come from has only just been made of its text
+            await give_way()
             portion = rows[start : start + ROWS_SEEN]
             read = self._reader.offers(
                 portion, slice_key=slice_key, seen_at=seen_at, allocated_gb=ALLOCATED_GB
             )
             offers.update((offer.external_id, offer) for offer in read.offers)
             rejected += read.rejected
-            await asyncio.sleep(0)
         return ReadRows(tuple(offers.values()), tuple(rejected))
 
     async def _searched(self, operation: Operation, query: dict[str, object]) -> list[object]:
