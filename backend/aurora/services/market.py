@@ -148,8 +148,7 @@ class Market:
         """What is taken now; with `query` what is taken of those GPUs, as the present snapshot shows it."""
         if query is None:
             return self._overlay.present(self._clock.now())
-        takers = chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values())
-        return tuple({id(hold): hold for hold in takers}.values())
+        return tuple(chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values()))
 
     async def refresh(self) -> None:
         """Take on newer reputations, latencies and G-Scores, in portions: a large market takes a tenth of a second.

@@ -9,6 +9,7 @@ from aurora.domain.offer import Offer
 from aurora.routing.candidate import Candidate
 from aurora.routing.rack import Rack
 from aurora.routing.snapshot import Aisle
+from aurora.services.takers import Takers
 
 _PORTION = 250
 _NOTHING: Mapping[str, Offer] = MappingProxyType({})
@@ -27,8 +28,7 @@ class Shelf:
         self._candidates: dict[str, Candidate] = {}
         self._sharing: dict[str, dict[str, None]] = {}
         self._racks: dict[str, Rack] = {}
-        self._takers: dict[str, dict[str, Sequence[Hold]]] = {}
-        """By family and offer id: who took what is taken off."""
+        self._takers: dict[str, Takers] = {}
         self._aisle = Aisle({}, {})
         self._stirred = False
         """Something is shown otherwise than in `_aisle`."""
@@ -162,22 +162,21 @@ class Shelf:
         family = own.offer.gpu.family
         rack = self._racks[family]
         self._racks[family] = rack.take(rack.index[own.offer.external_id], candidate)
-        self._untake(family, (offer_id,))
-        if candidate is not None:
-            self._takers.setdefault(family, {})[offer_id] = takers
+        if candidate is None:
+            self._untake(family, (offer_id,))
+        else:
+            self._takers.setdefault(family, Takers()).put(offer_id, own.offer.gpu, takers)
         self._stirred = True
 
     def _untake(self, family: str, offer_ids: Iterable[str]) -> None:
-        taken = self._takers.get(family)
-        if taken:
-            for offer_id in offer_ids:
-                taken.pop(offer_id, None)
+        takers = self._takers.get(family)
+        if takers is not None:
+            takers.drop(offer_ids)
 
     def takers(self, query: GpuQuery) -> Iterable[Hold]:
-        """Who took what is taken off the offers of these GPUs; one that shares machines with several comes often."""
-        for offer_id, takers in self._takers.get(query.family, {}).items():
-            if query.matches(self._candidates[offer_id].offer.gpu):
-                yield from takers
+        """Who took what is taken off the offers of these GPUs."""
+        takers = self._takers.get(query.family)
+        return () if takers is None else takers.of(query)
 
 
 def _elsewhere(old: Offer, new: Offer) -> bool:

@@ -110,6 +110,8 @@ class TelemetrySource:
         self._clock = clock
         self._budget_used = budget_used
         self._past: dict[str, _Hour] = {}
+        self._means: dict[str, tuple[float, float | None]] = {}
+        """When the expected time to running was worked out, and what it was."""
         self._read_at = float("-inf")
         self._telemetry = Telemetry()
 
@@ -123,6 +125,7 @@ class TelemetrySource:
             launch = _Launch(one.at, one.kind == _RAN, one.latency_ms, one.ttr_s)
             past.setdefault(one.provider, _Hour()).add(launch)
         self._past = past
+        self._means.clear()
         self._read_at = float("-inf")
 
     def observe(
@@ -137,6 +140,7 @@ class TelemetrySource:
         launch = _Launch(self._clock.now(), kind == _RAN, latency_ms, ttr_s)
         self._past.setdefault(provider, _Hour()).add(launch)
         self._read_at = float("-inf")
+        self._means.pop(provider, None)
 
     def __call__(self) -> Telemetry:
         """The present figures; the same object while they are fresh."""
@@ -151,8 +155,15 @@ class TelemetrySource:
         return self._telemetry
 
     def time_to_running_s(self, provider: str) -> float | None:
-        """Mean seconds from create to running over the last hour; None when none ran."""
-        return self._recent(provider).ttr_s.value
+        """Mean seconds from create to running over the last hour; None when none ran. Asked for each offer: it is worked
+        out anew after an outcome, else once while it is fresh.
+        """
+        now = self._clock.monotonic()
+        read_at, known = self._means.get(provider, (float("-inf"), None))
+        if now - read_at >= _FRESH_S:
+            known = self._recent(provider).ttr_s.value
+            self._means[provider] = (now, known)
+        return known
 
     def _recent(self, provider: str) -> _Hour:
         known = self._past.get(provider)

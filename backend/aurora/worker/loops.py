@@ -18,6 +18,8 @@ _TICK_S = 2.0
 _CHECK_S = 20.0
 """A fault shows within a minute, also where nothing else is asked: this and one time-out of 30 s."""
 _SCORES_S = 2.0
+_FIGURES_S = 10.0
+"""The market's figures for a scraper, who comes every 15 s: a walk over all offers."""
 _EMULATOR_S = 30.0
 _UNKNOWN_EMULATOR_S = 2.0
 
@@ -99,14 +101,18 @@ async def follow(aurora: Aurora) -> None:
             group.create_task(_follow_emulator(aurora), name="emulator")
 
 
-async def keep_fresh(aurora: Aurora) -> NoReturn:
+async def keep_fresh(aurora: Aurora) -> None:
     """What every role needs for its decisions and figures: the market as it is now."""
 
-    async def refresh() -> None:
-        await aurora.market.refresh()
-        await aurora.metrics.refresh()
-
-    await every(_SCORES_S, refresh, name="scores", clock=aurora.clock, report=aurora.outages)
+    clock, report = aurora.clock, aurora.outages
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            every(_SCORES_S, aurora.market.refresh, name="scores", clock=clock, report=report), name="scores"
+        )
+        group.create_task(
+            every(_FIGURES_S, aurora.metrics.refresh, name="figures", clock=clock, report=report),
+            name="figures",
+        )
 
 
 async def _sweep(aurora: Aurora) -> None:
