@@ -4,19 +4,16 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
 
-from aurora.db.database import Database
-from aurora.db.engine import create_engine
-from tests.e2e.stack import _PORT, Part, Stack, stack, start
+from tests.e2e.installation import Installation, Process, installed
+from tests.e2e.stack import Part, start
 
 _PORT_NONE = re.compile(r"Aurora Router started (port=\S+)")
 TTL_S = 10.0
+_UNDER_WAY = timedelta(seconds=1)
 ROUTE = {
     "workload_type": "llm_inference",
     "gpu_type": "a100",
@@ -26,94 +23,10 @@ ROUTE = {
 }
 
 
-@dataclass
-class Process:
-    part: Part
-    url: str
-    stack: Stack
-
-    async def get(self, path: str) -> Any:
-        async with self.stack.session.get(self.url + path) as answer:
-            assert answer.status == 200, await answer.text()
-            return await answer.json()
-
-    async def post(self, path: str, body: Any = None) -> Any:
-        async with self.stack.session.post(self.url + path, json=body) as answer:
-            assert answer.status == 200, await answer.text()
-            return await answer.json()
-
-    async def ready(self) -> bool:
-        async with self.stack.session.get(f"{self.url}/ready") as answer:
-            return answer.status == 200
-
-    async def metric(self, line: str) -> float | None:
-        async with self.stack.session.get(f"{self.url}/metrics") as answer:
-            for each in (await answer.text()).splitlines():
-                if each.startswith(f"{line} "):
-                    return float(each.rpartition(" ")[2])
-        return None
-
-
-@dataclass
-class Installation:
-    """Processes that come and go on one Postgres."""
-
-    stack: Stack
-    database: Database
-    processes: list[Process]
-
-    async def boot(self, role: str = "all", **settings: str) -> Process:
-        part = await start("serve", "--env-file", "", "--role", role, env={**self.stack.settings, **settings})
-        port = await part.says(_PORT)
-        process = Process(part, f"http://127.0.0.1:{port}", self.stack)
-        self.processes.append(process)
-        await self.stack.until(process.ready, f"{role} ready: {part.text[-2000:]}")
-        return process
-
-    async def holder(self, name: str) -> str | None:
-        query = text("SELECT owner FROM leases WHERE name = :name AND expires_at >= clock_timestamp()")
-        async with self.database.read() as connection:
-            found: str | None = (await connection.execute(query, {"name": name})).scalar_one_or_none()
-        return found
-
-    async def runs(self) -> int:
-        async with self.database.read() as connection:
-            query = text(
-                "SELECT count(*) FROM sync_runs WHERE provider = 'vastai' AND outcome IN ('ok', 'partial')"
-            )
-            return int((await connection.execute(query)).scalar_one())
-
-
 @pytest.fixture
 async def installation(databases, tmp_path) -> AsyncIterator[Installation]:
-    async with (
-        databases.postgres_url() as url,
-        stack(
-            tmp_path,
-            offers=400,
-            markets=("vastai",),
-            database_url=url,
-            VASTAI_SYNC_INTERVAL="5",
-            VASTAI_RATE_LIMIT="100000",
-            RECONCILE_INTERVAL="5",
-        ) as made,
-        _database(url) as database,
-    ):
-        found = Installation(made, database, [])
-        try:
-            yield found
-        finally:
-            for process in found.processes:
-                await process.part.kill()
-
-
-@asynccontextmanager
-async def _database(url: str) -> AsyncIterator[Database]:
-    engine = create_engine(url)
-    try:
-        yield Database(engine)
-    finally:
-        await engine.dispose()
+    async with databases.postgres_url() as url, installed(url, tmp_path) as found:
+        yield found
 
 
 async def test_a_leader_that_is_killed_is_followed_within_the_time_of_its_lease(installation):
@@ -126,7 +39,8 @@ async def test_a_leader_that_is_killed_is_followed_within_the_time_of_its_lease(
     assert await other.metric('aurora_lease_held{name="sync:vastai"}') == 0
 
     await one.part.kill()
-    killed = time.monotonic()
+    killed, killed_at = time.monotonic(), datetime.now(UTC)
+    free_at = await installation.free_at("sync:vastai")
 
     async def followed() -> bool:
         return await installation.holder("sync:vastai") not in {leader, None}
@@ -139,6 +53,10 @@ async def test_a_leader_that_is_killed_is_followed_within_the_time_of_its_lease(
         return await installation.runs() > before
 
     await installation.stack.until(read_again, "read again")
+    # what the dead one had sent may arrive a moment later
+    asked_since = [at for at in await installation.arrivals("offers") if at > killed_at + _UNDER_WAY]
+    assert asked_since
+    assert min(asked_since) >= free_at, "nobody reads the market while the dead one's time lasts"
     await installation.stack.until(lambda: _is(other, "aurora_replicas", 1), "one replica", within=20)
 
 
