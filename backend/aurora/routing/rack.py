@@ -4,9 +4,11 @@ A decision looks at thousands of offers and shows twenty. So each offer is put i
 decision compares whole columns. `Candidate` stays what everything else is made of.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from math import inf, nan
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
@@ -174,12 +176,12 @@ class Rack:
             np.concatenate(parts),
             np.concatenate([rack.room for rack in racks]),
             tuple(models), tuple(places), tuple(terms),
-            taken=_shifted(racks),
+            taken=_Shifted(racks),
         )  # fmt: skip
 
     def with_room_of(self, racks: Sequence["Rack"]) -> "Rack":
         """As `joined` of racks that differ from the ones that this was joined of in what is taken off alone."""
-        return replace(self, room=np.concatenate([rack.room for rack in racks]), taken=_shifted(racks))
+        return replace(self, room=np.concatenate([rack.room for rack in racks]), taken=_Shifted(racks))
 
     def counted(self) -> Mapping[frozenset[str], int]:
         """How many there are in each place."""
@@ -309,11 +311,23 @@ def _or_nan(figure: float | None) -> float:
     return nan if figure is None else figure
 
 
-def _shifted(racks: Iterable[Rack]) -> Mapping[int, Candidate]:
-    """What is taken off, by index among all of them."""
-    taken: dict[int, Candidate] = {}
-    start = 0
-    for rack in racks:
-        taken.update((start + index, one) for index, one in rack.taken.items())
-        start += len(rack)
-    return taken
+class _Shifted(Mapping[int, Candidate]):
+    """What is taken off several racks, by index among all of them. Looked up: hardly any is asked for."""
+
+    def __init__(self, racks: Sequence[Rack]) -> None:
+        self._taken = [rack.taken for rack in racks]
+        self._starts = [0, *accumulate(map(len, racks))]
+
+    def __getitem__(self, index: int) -> Candidate:
+        place = bisect_right(self._starts, index) - 1
+        if not 0 <= place < len(self._taken):
+            raise KeyError(index)
+        return self._taken[place][index - self._starts[place]]
+
+    def __iter__(self) -> Iterator[int]:
+        return (
+            start + index for start, taken in zip(self._starts, self._taken, strict=False) for index in taken
+        )
+
+    def __len__(self) -> int:
+        return sum(map(len, self._taken))

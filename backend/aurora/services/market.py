@@ -248,12 +248,21 @@ class Market:
                 yield hold.provider, offer_id
 
     def _taken(self, own: Candidate, takers: Iterable[Hold]) -> Candidate | None:
-        """The candidate with these taken off; None when nothing is."""
-        shown = own
+        """The candidate with these taken off; None when nothing is. A refusal closes the offer until it expires.
+
+        A market that reports no capacity counts as free; only a refusal says otherwise.
+        """
+        free, until = own.free, own.held_until
         for hold in takers:
-            if not self._shown_by_catalogue(own.offer, hold):
-                shown = _held(shown, hold)
-        return None if shown is own else shown
+            if self._shown_by_catalogue(own.offer, hold):
+                continue
+            if hold.reason == "refused":
+                until = hold.expires_at
+            elif free is not None:
+                free = max(0.0, free - hold.size)
+        if free == own.free and until == own.held_until:
+            return None
+        return replace(own, free=free, held_until=until)
 
     def _shown_by_catalogue(self, offer: Offer, hold: Hold) -> bool:
         """A catalogue read that began after the launch was confirmed has the machine off the shelf already."""
@@ -307,13 +316,3 @@ def _near(before: float | None, after: float | None, *, slack: float) -> bool:
     if before is None or after is None:
         return before is after
     return abs(before - after) < slack
-
-
-def _held(candidate: Candidate, hold: Hold) -> Candidate:
-    """One launch less; a refusal closes the offer until it expires."""
-    if hold.reason == "refused":
-        return replace(candidate, held_until=hold.expires_at)
-    if candidate.free is None:
-        # A market that reports no capacity counts as free; only a refusal says otherwise.
-        return candidate
-    return replace(candidate, free=max(0.0, candidate.free - hold.size))

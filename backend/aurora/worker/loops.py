@@ -103,7 +103,6 @@ async def follow(aurora: Aurora) -> None:
 
 async def keep_fresh(aurora: Aurora) -> None:
     """What every role needs for its decisions and figures: the market as it is now."""
-
     clock, report = aurora.clock, aurora.outages
     async with asyncio.TaskGroup() as group:
         group.create_task(
