@@ -11,8 +11,8 @@ import numpy as np
 from aurora.domain.offer import PriceKind
 from aurora.domain.request import ComputeRequest, Weights
 from aurora.routing.candidate import Candidate
+from aurora.routing.columns import Array, Indices
 from aurora.routing.fit import Fit
-from aurora.routing.rack import Array, Indices
 from aurora.routing.sieve import Eliminations, Passed
 
 _FIRST = 24

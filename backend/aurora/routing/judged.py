@@ -14,10 +14,11 @@ import numpy as np
 
 from aurora.domain.request import Workload
 from aurora.routing.candidate import ProviderAbilities, ProviderState
+from aurora.routing.columns import Array, Indices
 from aurora.routing.filters import Reason, is_elsewhere, unwanted
 from aurora.routing.filters import price as price_says
 from aurora.routing.fit import Asked, Fit
-from aurora.routing.rack import Array, Indices, Rack, microseconds
+from aurora.routing.rack import Rack, microseconds
 from aurora.routing.snapshot import MarketSnapshot
 
 BIT: Mapping[Reason, int] = MappingProxyType({reason: 1 << place for place, reason in enumerate(Reason)})
@@ -184,7 +185,7 @@ class Judged:
 
     def _ask_again(self, refuses: Array, close: Indices) -> None:
         """By the exact price; once for all that cost the same."""
-        asked, rows = self.asked, self.rack.rows[close]
+        asked, rows = self.asked, self.rack.rows.take(close)
         said: dict[tuple[float, ...], bool] = {}
         shared = zip(
             close.tolist(), rows["hourly"].tolist(), rows["gpus"].tolist(), rows["terms"].tolist(),

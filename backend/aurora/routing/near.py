@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from aurora.routing.columns import Array, Indices
 from aurora.routing.filters import Reason
 from aurora.routing.judged import BIT, HOW_MANY, Judged
-from aurora.routing.rack import Array, Indices, microseconds
+from aurora.routing.rack import microseconds
 from aurora.routing.step import YIELDING, NearMiss
 
 _CLOSE = 1e-12

@@ -11,17 +11,15 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from math import inf, nan
 from types import MappingProxyType
-from typing import Any, TypeVar, overload
+from typing import TypeVar, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from aurora.domain.gpu import GpuModel
 from aurora.routing.candidate import Candidate, ProviderState
+from aurora.routing.columns import Array, Columns, Indices
 
 T = TypeVar("T")
-Array = npt.NDArray[Any]
-Indices = npt.NDArray[np.intp]
 
 ROW = np.dtype(
     [
@@ -48,6 +46,7 @@ ROW = np.dtype(
     ]
 )
 """What is known of an offer and its host. Not a number: nobody says."""
+NAMES = ROW.names or ()
 ROOM = np.dtype([("free", "f8"), ("held_until", "i8")])
 """What changes with every launch."""
 NEVER = np.iinfo(np.int64).min
@@ -71,7 +70,7 @@ class Rack:
     family: str
     candidates: Sequence[Candidate]
     """As the market lists them, nothing taken off."""
-    rows: Array
+    rows: Columns
     room: Array
     models: tuple[GpuModel, ...]
     places: tuple[frozenset[str], ...]
@@ -86,7 +85,7 @@ class Rack:
         """Of one provider or of several. What an offer does not say is not a number."""
         ordered = tuple(sorted(candidates, key=_order))
         numbers = _Numbers()
-        rows = np.array([numbers.row(one) for one in ordered], dtype=ROW)
+        rows = Columns.of((numbers.row(one) for one in ordered), ROW)
         return numbers.rack(family, ordered, rows=rows, room=_room(ordered), index=_index(ordered))
 
     def __len__(self) -> int:
@@ -102,8 +101,8 @@ class Rack:
         `gone`: the market's ids.
         """
         numbers = _Numbers(self)
-        rows, ids = np.array([numbers.row(one) for one in fresh], dtype=ROW), self.index
-        members, table, room = list(self.candidates), self.rows.copy(), self.room.copy()
+        rows, ids = Columns.of((numbers.row(one) for one in fresh), ROW), self.index
+        members, table, room = list(self.candidates), self.rows, self.room.copy()
         changed = [
             (at, number) for number, one in enumerate(fresh) if (at := ids.get(_name(one))) is not None
         ]
@@ -111,13 +110,17 @@ class Rack:
             members[at] = fresh[number]
         if changed:
             where, which = (list(each) for each in zip(*changed, strict=True))
-            table[where], room[where] = rows[which], _room(members[at] for at in where)
+            table = table.patched(NAMES, where, rows.take(np.array(which)))
+            room[where] = _room(members[at] for at in where)
         added = [number for number, one in enumerate(fresh) if _name(one) not in ids]
         leaving = {ids[name] for name in gone if name in ids}
         if added or leaving:
             members += [fresh[number] for number in added]
             order = sorted(set(range(len(members))) - leaving, key=lambda at: _order(members[at]))
-            table = np.concatenate([table, rows[added]])[order]
+            new = rows.take(np.array(added, dtype=np.intp))
+            table = Columns.joined(
+                [Columns.joined([table, new], NAMES).take(np.array(order, dtype=np.intp))], NAMES
+            )
             room = np.concatenate([room, _room(fresh[number] for number in added)])[order]
             members = [members[at] for at in order]
             ids = _index(members)
@@ -151,7 +154,7 @@ class Rack:
         return replace(
             self,
             candidates=_Picked(self, indices),
-            rows=self.rows[indices],
+            rows=self.rows.take(indices),
             room=self.room[indices],
             index=_NOWHERE,
             taken=_NOTHING_TAKEN,
@@ -164,16 +167,15 @@ class Rack:
         terms: list[Terms] = []
         parts = []
         for rack in racks:
-            rows = rack.rows.copy()
-            rows["model"] = np.array([models(one) for one in rack.models], dtype="i4")[rows["model"]]
-            rows["place"] = np.array([places(one) for one in rack.places], dtype="i4")[rows["place"]]
-            rows["terms"] += len(terms)
+            rows = rack.rows
+            model = np.array([models(one) for one in rack.models], dtype="i4")[rows["model"]]
+            place = np.array([places(one) for one in rack.places], dtype="i4")[rows["place"]]
+            parts.append(rows.replaced(model=model, place=place, terms=rows["terms"] + len(terms)))
             terms += rack.terms
-            parts.append(rows)
         return cls(
             racks[0].family,
             tuple(one for rack in racks for one in rack.candidates),
-            np.concatenate(parts),
+            Columns.joined(parts, NAMES),
             np.concatenate([rack.room for rack in racks]),
             tuple(models), tuple(places), tuple(terms),
             taken=_Shifted(racks),
@@ -230,7 +232,7 @@ class _Numbers:
         family: str,
         candidates: tuple[Candidate, ...],
         *,
-        rows: Array,
+        rows: Columns,
         room: Array,
         index: Mapping[str, int],
         taken: Mapping[int, Candidate] = _NOTHING_TAKEN,

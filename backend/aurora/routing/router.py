@@ -97,8 +97,9 @@ def reference_price(snapshot: MarketSnapshot, query: GpuQuery) -> Decimal | None
     known = [snapshot.reference_prices[name] for name in sorted(models) if name in snapshot.reference_prices]
     if known:
         return usd(median(known))
-    rows = rack.rows[np.array(matching, dtype=bool)[rack.rows["model"]]] if len(rack) else rack.rows
-    return usd(float(np.median(rows["hourly"] / rows["gpus"]))) if len(rows) else None
+    wanted = np.array(matching, dtype=bool)[rack.rows["model"]]
+    listed = (rack.rows["hourly"] / rack.rows["gpus"])[wanted] if len(rack) else ()
+    return usd(float(np.median(listed))) if len(listed) else None
 
 
 def _explained(

@@ -12,11 +12,11 @@ import numpy as np
 from aurora.domain.errors import InvalidRequest
 from aurora.domain.request import ComputeRequest, Weights, WorkloadType
 from aurora.routing.candidate import ProviderState
+from aurora.routing.columns import Array
 from aurora.routing.decision import RankedOffer
 from aurora.routing.fit import Fit
 from aurora.routing.judged import Judged
 from aurora.routing.performance import Performance, Telemetry
-from aurora.routing.rack import Array
 from aurora.routing.sieve import Eliminations
 
 REFERENCE_LATENCY_MS = 330.0
@@ -147,7 +147,7 @@ def _balanced_scores(references: References) -> Callable[[Judged], Array]:
     w_ttr = weights.time_to_running * share
 
     def scores(judged: Judged) -> Array:
-        which, rows = judged.passing, judged.rack.rows[judged.passing]
+        which, rows = judged.passing, judged.rack.rows.take(judged.passing)
         free = judged.rack.room["free"][which] / judged.needed[which]
         price = 1.0 - judged.price[which] / price_scale if price_scale else np.full(len(which), UNKNOWN)
         score = w_price * price
@@ -189,7 +189,7 @@ def _seed_v1_scores(references: References) -> Callable[[Judged], Array]:
     weights = references.weights
 
     def scores(judged: Judged) -> Array:
-        which, rows = judged.passing, judged.rack.rows[judged.passing]
+        which, rows = judged.passing, judged.rack.rows.take(judged.passing)
         free, known = judged.rack.room["free"][which], rows["total"]
         stated = ~np.isnan(free) & (known > 0)
         score = weights.price * 1 / np.maximum(CHEAPEST_USD, judged.price[which])

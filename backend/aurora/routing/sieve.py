@@ -11,10 +11,11 @@ from typing import overload
 
 import numpy as np
 
+from aurora.routing.columns import Indices
 from aurora.routing.filters import Elimination, Reason, gpu, is_elsewhere, region, told
 from aurora.routing.fit import Asked, Fit
 from aurora.routing.judged import Judged
-from aurora.routing.rack import Indices, Rack
+from aurora.routing.rack import Rack
 from aurora.routing.snapshot import MarketSnapshot
 
 _LOOKED_AT = 12

@@ -11,12 +11,12 @@ import numpy as np
 from aurora.domain.health import ProviderStatus
 from aurora.domain.request import WorkloadType
 from aurora.routing.candidate import ProviderState
+from aurora.routing.columns import Array
 from aurora.routing.decision import RankedOffer
 from aurora.routing.filters import Reason, vram_gb
 from aurora.routing.fit import Fit
 from aurora.routing.judged import Judged
 from aurora.routing.performance import CLI, STATIC, Performance, Telemetry
-from aurora.routing.rack import Array
 from aurora.routing.scoring import Policy, References, Scorer, Terms
 from aurora.routing.sieve import Eliminations
 

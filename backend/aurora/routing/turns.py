@@ -12,10 +12,10 @@ import numpy as np
 
 from aurora.domain.health import ProviderStatus
 from aurora.routing.candidate import ProviderState
+from aurora.routing.columns import Array
 from aurora.routing.fit import Fit
 from aurora.routing.judged import Judged
 from aurora.routing.performance import Performance
-from aurora.routing.rack import Array
 from aurora.routing.scoring import Policy, References, Scorer, Terms
 from aurora.routing.telemetry import is_unhealthy
 

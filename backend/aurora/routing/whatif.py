@@ -11,12 +11,12 @@ import numpy as np
 from aurora.domain.health import ProviderStatus
 from aurora.domain.money import usd
 from aurora.domain.request import ComputeRequest
+from aurora.routing.columns import Array
 from aurora.routing.decision import Change, Decision, RankedOffer
 from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked
 from aurora.routing.judged import Judged
 from aurora.routing.near import Near
 from aurora.routing.policies import POLICIES
-from aurora.routing.rack import Array
 from aurora.routing.relaxation import Way, ways_in
 from aurora.routing.router import circumstances, decide
 from aurora.routing.scoring import Policy, policy_named

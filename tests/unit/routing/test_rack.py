@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aurora.domain.gpu import GpuModel
 from aurora.routing.candidate import Candidate, ProviderState
-from aurora.routing.rack import Rack, microseconds
+from aurora.routing.rack import NAMES, Rack, microseconds
 from aurora.routing.snapshot import Aisle, Joiner
 from tests.unit.routing.market import A100, NOW, candidate
 
@@ -45,7 +45,7 @@ def described(rack: Rack) -> list[dict[str, object]]:
     """Row by row, with what the numbers stand for."""
     found = []
     for at in range(len(rack)):
-        row = {name: rack.rows[name][at].item() for name in rack.rows.dtype.names}
+        row = {name: rack.rows[name][at].item() for name in NAMES}
         row |= {name: rack.room[name][at].item() for name in rack.room.dtype.names}
         row["model"], row["place"] = rack.models[row["model"]], rack.places[row["place"]]
         terms = rack.terms[row["terms"]]
