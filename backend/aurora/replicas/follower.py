@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from aurora.db.database import Database
+from aurora.db.repositories.held_rows import HeldRows
 from aurora.domain.clock import Clock
 from aurora.domain.errors import DatabaseUnavailable
 from aurora.domain.records import SyncReport
@@ -52,6 +53,7 @@ class Follower:
         self._database = database
         self._clock = clock
         self._woken = asyncio.Event()
+        self._held = HeldRows()
         self._holds_version: tuple[Any, ...] = ()
         self._learned: dict[str, int] = {}
         self._looked_at: float | None = None
@@ -101,13 +103,17 @@ class Follower:
                 connection,
                 clock=self._clock,
                 buckets=tuple(self._following.members),
+                held=self._held,
                 holds_version=self._holds_version,
             )
 
     def _follow_holds(self, found: Look) -> None:
         if found.holds is None:
             return
-        certain = self._following.overlay.follow(found.holds, read_at=found.at)
+        certain = self._following.overlay.follow(
+            found.holds.present, read_at=found.at, changed=found.holds.changed
+        )
+        self._held = found.holds.known
         self._holds_version = found.holds_version if certain else ()
 
     async def _follow_runs(self, found: Look) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.repositories import breakers, holds, leases, pauses, rate_buckets, reputation, sync_runs
 from aurora.db.repositories.breakers import BreakerKey
-from aurora.db.repositories.holds import Hold
+from aurora.db.repositories.held_rows import HeldNow, HeldRows
 from aurora.db.repositories.pauses import SharedPause
 from aurora.db.repositories.sync_runs import EndedRun
 from aurora.domain.clock import Clock
@@ -36,15 +36,20 @@ class Look:
     asked: Mapping[str, str]
     """Syncs that are wanted now: who wants them, by lease."""
     holds_version: tuple[Any, ...]
-    holds: Sequence[Hold] | None
+    holds: HeldNow | None
     """None: the same as at the look before."""
     newest_outcome: int
 
 
 async def look(
-    connection: AsyncConnection, *, clock: Clock, buckets: Sequence[str], holds_version: tuple[Any, ...]
+    connection: AsyncConnection,
+    *,
+    clock: Clock,
+    buckets: Sequence[str],
+    held: HeldRows,
+    holds_version: tuple[Any, ...],
 ) -> Look:
-    """A few small questions, whatever the catalogues' size. `holds_version`: of the look before."""
+    """A few small questions, whatever the catalogues' size. `held`, `holds_version`: as the look before left them."""
     at, began = clock.now(), clock.monotonic()
     version = await holds.version(connection)
     changed = version != holds_version
@@ -60,6 +65,6 @@ async def look(
         newest_run=newest_run,
         asked=await leases.live(connection, ASKED),
         holds_version=version,
-        holds=await holds.present(connection, now=at) if changed else None,
+        holds=await held.read(connection, now=at) if changed else None,
         newest_outcome=await reputation.newest(connection),
     )

@@ -134,10 +134,13 @@ class CapacityOverlay:
                 self._put(hold)
                 self._learned[_key(hold)] = self._version
 
-    def follow(self, holds: Iterable[Hold], *, read_at: datetime) -> bool:
+    def follow(
+        self, holds: Iterable[Hold], *, read_at: datetime, changed: Iterable[Hold] | None = None
+    ) -> bool:
         """Be as the database was at `read_at`. What was taken lately, and may not be committed yet, stays.
 
-        True when nothing stayed that the database did not have.
+        `changed`: of `holds` those that are others than at the reading before; None: any may be. True when nothing
+        stayed that the database did not have.
         """
         there = {_key(hold): hold for hold in holds}
         young = read_at - _COMMITTED_BY
@@ -151,10 +154,9 @@ class CapacityOverlay:
                 self._forget(attempt)
         for offer_id in self._refusals.keys() - there.keys():
             self._forget(offer_id)
-        for hold in there.values():
-            if not self.held(hold):
-                self.learn([hold])
-            elif not self._has(hold):
+        self.learn(there.values())
+        for hold in there.values() if changed is None else changed:
+            if not self._has(hold):
                 self._put(hold)
         return certain
 

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from aurora.db.repositories import holds
+from aurora.db.repositories.held_rows import HeldNow, HeldRows
 from aurora.db.repositories.holds import Hold
+from aurora.db.tables import capacity_holds
 from tests.integration.db.deployment_rows import at
 
 TAKEN = Hold(
@@ -72,3 +74,38 @@ async def test_only_refusals_whose_time_is_over_are_forgotten(database):
         await holds.drop_expired(connection, now=at(61))
 
     assert await present(database) == {TAKEN, later}
+
+
+async def test_looked_at_again_only_what_is_new_or_launched_is_read(database):
+    async def look(known: HeldRows, now: float = 0) -> HeldNow:
+        async with database.read() as connection:
+            return await known.read(connection, now=at(now))
+
+    none = await look(HeldRows())
+    assert (none.present, none.changed) == ((), ())
+    await added(database, TAKEN, REFUSED)
+    first = await look(none.known)
+    assert set(first.present) == set(first.changed) == {TAKEN, REFUSED}
+
+    async with database.write() as connection:
+        await holds.launched(connection, "dep-1", attempt=1, at=at(9))
+    launched = replace(TAKEN, launched_at=at(9))
+    for _ in ("a look that came to nothing", "the next one"):
+        second = await look(first.known)
+        assert second.changed == (launched,)
+        assert set(second.present) == {REFUSED, launched}
+
+    third = await look(second.known, 62)
+    assert (third.present, third.changed) == ((launched,), ())
+    async with database.write() as connection:
+        await holds.release(connection, "dep-1", attempt=1)
+    assert (await look(third.known, 62)).present == ()
+
+
+async def test_of_very_many_new_holds_none_is_left_out(database):
+    many = [replace(TAKEN, deployment_id=f"dep-{number}") for number in range(501)]
+    async with database.write() as connection:
+        await connection.execute(capacity_holds.insert(), [holds.row_of(one) for one in many])
+        found = await HeldRows().read(connection, now=at(0))
+        assert set(found.present) == set(many)
+        assert (await found.known.read(connection, now=at(0))).changed == ()

@@ -79,7 +79,8 @@ class CapacityTaken(AuroraError):
         self.unknown = unknown
 
 
-def _hold(row: Row[Any]) -> Hold:
+def hold_of(row: Row[Any]) -> Hold:
+    """A row of `capacity_holds`."""
     return Hold(
         provider=row.provider,
         offer_id=row.offer_id,
@@ -131,7 +132,7 @@ async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[H
         # By the names alone there is an index; that the provider is the same is asked of what it finds.
         query = _ON_MACHINES
         named |= {"shared": shared, "names": sorted({one for hold in wanted for one in hold.resources})}
-    return tuple(_hold(row) for row in await connection.execute(query, named))
+    return tuple(hold_of(row) for row in await connection.execute(query, named))
 
 
 def _lock_keys(hold: Hold) -> list[int]:
@@ -183,4 +184,4 @@ async def drop_expired(connection: AsyncConnection, *, now: datetime) -> None:
 async def present(connection: AsyncConnection, *, now: datetime) -> tuple[Hold, ...]:
     """All holds that have not expired."""
     query = select(rows).where(or_(rows.c.expires_at.is_(None), rows.c.expires_at > now))
-    return tuple(_hold(row) for row in await connection.execute(query))
+    return tuple(hold_of(row) for row in await connection.execute(query))
