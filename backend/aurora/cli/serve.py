@@ -58,6 +58,8 @@ async def _serve(settings: Settings, role: Role) -> int:
     sockets = _side_door(settings) if role is Role.WORKER else _sockets(settings)
     try:
         async with running(settings, clock=SystemClock()) as aurora:
+            # What the database has of the markets is made ready now, not by whoever asks first.
+            aurora.market.snapshot()
             spare_the_loop()
             await first_check(aurora)
             _announce(aurora, sockets)
