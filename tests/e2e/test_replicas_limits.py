@@ -16,6 +16,7 @@ RATE = 60
 PER_SECOND = RATE / 60
 RESERVE = RATE / 5
 """The last fifth is for what follows money; questions about health do not get it."""
+_HELD_UP_S = 0.25
 _CALLERS = 4
 _FEW = 20
 """Offers, so that most of the burst is left when they have been read."""
@@ -65,12 +66,15 @@ class Market:
 
 
 def assert_within(arrivals: Sequence[datetime], *, burst: float) -> None:
-    """In no stretch of time there were more calls than the bucket gives, and one."""
+    """In no stretch of time there were more calls than the bucket gives, and one.
+
+    Arrivals are what is measured: a call that is held up on its way comes nearer to the next one.
+    """
     worst = 0.0
     for first, begun in enumerate(arrivals):
         for calls, ended in enumerate(arrivals[first:], start=1):
             worst = max(worst, calls - burst - PER_SECOND * (ended - begun).total_seconds())
-    assert worst <= 1, f"{worst:.2f} calls too many"
+    assert worst <= 1 + PER_SECOND * _HELD_UP_S, f"{worst:.2f} calls too many"
 
 
 async def test_two_processes_stay_within_one_limit_also_while_the_database_is_away(tmp_path):
