@@ -10,13 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.request import ComputeRequest, Weights
 from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.filters import OFFER_FILTERS
 from aurora.routing.fit import Asked
-from aurora.routing.router import decide
+from aurora.routing.policies import POLICIES, policies_with
+from aurora.routing.rack import Rack
+from aurora.routing.router import decide, reference_price
 from aurora.routing.scoring import total
-from tests.unit.routing.market import NOW, REGIONS, candidate, decision, request, snapshot
+from aurora.routing.snapshot import Aisle
+from aurora.routing.telemetry import Taste
+from tests.unit.routing.market import A100, NOW, REGIONS, candidate, decision, request, snapshot
 from tests.unit.routing.strategies import markets, requests
 
 
@@ -181,3 +186,28 @@ def test_how_firm_the_price_is_comes_with_it(kind: str) -> None:
 
     assert found is not None
     assert found.price_kind == kind
+
+
+@given(markets(), requests(), st.sampled_from(sorted(POLICIES)), st.integers(0, 9))
+@settings(max_examples=80, deadline=None)
+def test_every_policy_ranks_by_the_sum_of_the_terms_that_it_names(
+    market: list[Candidate], asked: ComputeRequest, policy: str, seed: int
+) -> None:
+    """Scores are worked out as a column, terms offer by offer."""
+    scored = [replace(one, g_score=10.0 * place if place % 3 else None) for place, one in enumerate(market)]
+    tastes = {asked.workload_type: Taste(frozenset({"rtx4090"}), 48.0)}
+
+    found = decide(
+        snapshot(scored), replace(asked, policy=policy, seed=seed), now=NOW, policies=policies_with(tastes)
+    )
+
+    assert [one.score for one in found.ranked] == [total(one.terms) for one in found.ranked]
+
+
+def test_a_model_that_is_not_on_sale_any_more_has_no_say_in_the_reference_price() -> None:
+    kept, gone = candidate("1", gpu=A100), candidate("2", gpu=GpuModel("a100", "pcie", 40))
+    rack = Rack.of("a100", [kept, gone]).put([], gone=["2"])
+    prices = {A100.name: Decimal(1), gone.offer.gpu.name: Decimal(9)}
+    market = replace(snapshot([], prices), aisles=(Aisle.of([rack]),))
+
+    assert reference_price(market, GpuQuery("a100")) == Decimal(1)

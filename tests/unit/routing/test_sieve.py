@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aurora.domain.gpu import GpuModel
 from aurora.domain.request import ComputeRequest
 from aurora.routing.candidate import Candidate
 from aurora.routing.filters import Reason, told
@@ -169,3 +170,13 @@ def test_a_long_ranking_is_in_order_to_its_end() -> None:
     assert decision.ranked[0].offer_id == ordered[0].id
     assert decision.ranked[-1].offer_id == ordered[-1].id
     assert [one.offer_id for one in decision.ranked] == [one.id for one in ordered]
+
+
+def test_examples_from_other_families_are_of_the_reason_asked_for() -> None:
+    other = GpuModel("h100", "sxm", 80)
+    far = candidate("1", gpu=other, regions=frozenset({"eu-west"}))
+    near = candidate("2", gpu=other, regions=frozenset({"us-west"}))
+    _, eliminated = sift(snapshot([far, near]), Asked(request(region="us-west"), regions=REGIONS, now=NOW))
+
+    for reason, offer_id in ((Reason.REGION, far.id), (Reason.GPU, near.id)):
+        assert [(one.offer_id, one.reason) for one in eliminated.examples(reason, 5)] == [(offer_id, reason)]

@@ -18,6 +18,7 @@ from aurora.routing.decision import Decision
 from aurora.routing.performance import WINDOW_S, Performance, Telemetry
 from aurora.routing.policies import POLICIES, policies_with
 from aurora.routing.router import decide
+from aurora.routing.scoring import total
 from aurora.routing.telemetry import FORMULA, Taste, figures
 from tests.unit.routing.market import NOW, candidate, request, snapshot
 
@@ -249,3 +250,10 @@ def test_of_one_providers_equal_offers_the_cheaper_one_comes_first():
 
     assert chosen is not None
     assert (chosen.offer_id, chosen.price_usd_per_hour) == ("vastai:cheap", Decimal("1.00"))
+
+
+def test_a_gpu_that_is_not_preferred_but_large_enough_scores_what_its_terms_say():
+    found = decided([candidate("1")], tastes={WorkloadType.LLM_INFERENCE: Taste(frozenset({"t4"}), 48.0)})
+
+    assert found.ranked[0].terms["task_fit"] == 0.35 * 0.5
+    assert found.ranked[0].score == total(found.ranked[0].terms)

@@ -72,3 +72,11 @@ def test_nothing_is_drawn_from_nothing():
     found = decision([], policy="weighted")
 
     assert (found.chosen, found.propensity) == (None, None)
+
+
+def test_the_best_of_a_providers_offers_is_what_counts():
+    market = [of("vastai", 60.0), of("vastai", 1.0, "2"), of("akash", 1.0), of("akash", 60.0, "2")]
+
+    decided = decision(market, policy="weighted", seed=1)
+
+    assert decided.propensity == pytest.approx(0.5)

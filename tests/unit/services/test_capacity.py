@@ -126,3 +126,10 @@ def test_a_decision_knows_what_was_known_when_it_was_made():
     assert overlay.knowledge()(a_hold("4", 4))
     overlay.release("dep-1", 2)
     assert not knew(a_hold("2", 2))
+
+
+def test_what_has_not_changed_in_the_database_is_taken_back_when_we_do_not_have_it():
+    overlay = CapacityOverlay()
+
+    assert overlay.follow([a_hold("2", 2)], read_at=at(60), changed=())
+    assert overlay.held(a_hold("2", 2))

@@ -2,7 +2,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora.domain.errors import InvalidRequest
@@ -283,6 +283,7 @@ def test_waiting_is_part_of_what_is_checked():
     assert INTAKE.wait_s({}) == 0.0
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(sorted(FIELDS)),

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from aurora.db.repositories.holds import Hold
+from aurora.domain.gpu import GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
@@ -392,3 +393,44 @@ async def test_scores_that_hardly_moved_leave_the_racks_as_they_are():
 
     assert racks(stall.market.snapshot()) == before
     assert stall.candidate("1").reputation == 80.0
+
+
+def test_who_took_what_is_forgotten_with_the_offer_and_with_what_is_shown():
+    stall = Stall(offer("1", available=2), offer("2", available=2))
+    stall.overlay.take(a_hold("1"))
+    stall.market.snapshot()
+    asked = GpuQuery(offer("1").gpu.family)
+    assert [hold.offer_id for hold in stall.market.holds(asked)] == ["fake:1"]
+
+    stall.shelf.listed[:] = [offer("2", available=2)]
+    stall.shelf.version = "v2"
+    stall.market.snapshot()
+    assert stall.market.holds(asked) == ()
+
+    stall.shelf.listed[:] = [offer("1", available=2), offer("2", available=2)]
+    stall.shelf.version = "v3"
+    stall.market.snapshot()
+    assert [hold.offer_id for hold in stall.market.holds(asked)] == ["fake:1"]
+    stall.overlay.load([])
+    stall.market.snapshot()
+    assert stall.market.holds(asked) == ()
+
+
+def test_the_providers_of_a_family_come_by_name_however_the_catalogue_lists_them():
+    stall = Stall(replace(offer("1"), provider="other"), offer("1"))
+
+    rack = stall.market.snapshot().family(offer("1").gpu.family)
+
+    assert [one.offer.provider for one in rack.candidates] == ["fake", "other"]
+
+
+def test_who_took_what_is_not_told_any_more_when_a_reading_shows_it():
+    stall = Stall(offer("1", available=2))
+    stall.overlay.take(a_hold("1", launched_at=at(5)))
+    asked = GpuQuery(offer("1").gpu.family)
+    stall.market.snapshot()
+    assert len(stall.market.holds(asked)) == 1
+
+    stall.read(began=at(9))
+    stall.market.snapshot()
+    assert stall.market.holds(asked) == ()

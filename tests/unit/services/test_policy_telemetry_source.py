@@ -75,6 +75,8 @@ def test_launches_make_the_figures(stage):
     assert source().of("akash") == Performance("static")
     assert source.time_to_running_s("vastai") == 30.0
     assert source.time_to_running_s("akash") is None
+    source.observe("vastai", "ok", latency_ms=None, ttr_s=70.0)
+    assert source.time_to_running_s("vastai") == 40.0
 
 
 def test_launches_that_all_failed_are_telemetry_too(stage):
