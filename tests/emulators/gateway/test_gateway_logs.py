@@ -193,7 +193,8 @@ async def test_a_stream_ends_with_the_server(clock):
         async with running(EmulatorOptions(providers=("render",), offers=80), clock) as url:
             gateway = Gateway(url, "render", session, clock)
             job_id = await gateway.running()
-            told = asyncio.create_task(followed(gateway, job_id))
-            await asyncio.sleep(0.1)
+            opened = asyncio.Event()
+            told = asyncio.create_task(followed(gateway, job_id, opened=opened))
+            await opened.wait()
 
         assert all(name == "log" for _, name, _ in await told)

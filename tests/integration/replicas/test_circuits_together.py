@@ -75,7 +75,7 @@ async def test_probes_of_all_replicas_together_are_at_most_three_and_three_good_
         one, other = guards(made)
         await failing(one, 5)
         await until(lambda: state(other) is not BreakerState.CLOSED)
-        await asyncio.sleep(0.25)
+        await until(lambda: state(one) is state(other) is BreakerState.HALF_OPEN)
         under_way, most = 0, 0
         go_on = asyncio.Event()
 
