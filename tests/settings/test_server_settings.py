@@ -56,7 +56,12 @@ def test_the_server_listens_on_the_port_and_says_when_it_is_taken():
     with doors(load_settings(None, port=port, compat_port=None)) as ((_, found),):
         assert found == port
 
-    with somebody_else() as taken, pytest.raises(OSError, match=rf"^PORT: 127\.0\.0\.1:{taken}: "):
+    with (
+        somebody_else() as taken,
+        pytest.raises(
+            OSError, match=rf"^PORT: 127\.0\.0\.1:{taken}: .*; stop what runs there, .* or set PORT$"
+        ),
+    ):
         _sockets(load_settings(None, port=taken, compat_port=None))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+from errno import EADDRINUSE
 from importlib import import_module
 
 from aurora.bootstrap import Aurora, running
@@ -138,7 +139,12 @@ def _listen(host: str, port: int, name: str) -> socket.socket:
         one.listen(_BACKLOG)  # from now on a second start sees that the port is taken
     except OSError as exc:
         one.close()
-        raise OSError(f"{name}: {host}:{port}: {exc.strerror}") from exc
+        hint = (
+            f"; stop what runs there, perhaps another Aurora, or set {name}"
+            if exc.errno == EADDRINUSE
+            else ""
+        )
+        raise OSError(f"{name}: {host}:{port}: {exc.strerror}{hint}") from exc
     one.setblocking(False)
     return one
 

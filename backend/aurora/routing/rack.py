@@ -49,6 +49,8 @@ ROW = np.dtype(
 NAMES = ROW.names or ()
 ROOM = np.dtype([("free", "f8"), ("held_until", "i8")])
 """What changes with every launch."""
+_LEFT_OVER = 64
+"""Models, places and terms beyond what the offers can have, from which on a rack is cleared of them."""
 NEVER = np.iinfo(np.int64).min
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING_TAKEN: Mapping[int, Candidate] = MappingProxyType({})
@@ -100,6 +102,8 @@ class Rack:
 
         `gone`: the market's ids.
         """
+        if len(self.models) + len(self.places) + len(self.terms) > 3 * len(self) + _LEFT_OVER:
+            return self._without_left_overs().put(fresh, gone=gone)
         numbers = _Numbers(self)
         rows, ids = Columns.of((numbers.row(one) for one in fresh), ROW), self.index
         members, table, room = list(self.candidates), self.rows, self.room.copy()
@@ -131,6 +135,11 @@ class Rack:
             if (name := _name(one)) in ids and name not in touched
         }
         return numbers.rack(self.family, tuple(members), rows=table, room=room, index=ids, taken=taken)
+
+    def _without_left_overs(self) -> "Rack":
+        """The same, without models, places and terms that no offer has any more: a market may bring new ones for ever."""
+        fresh = Rack.of(self.family, self.candidates)
+        return replace(fresh, room=self.room, taken=self.taken)
 
     def put_back(self) -> "Rack":
         """Every offer as the market lists it."""

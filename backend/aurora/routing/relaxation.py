@@ -6,7 +6,7 @@ An offer speaks for a relaxation only if nothing but the changed limits keeps it
 filters themselves, never by a second opinion.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -127,8 +127,3 @@ def _judged(way: Way, near: Near) -> Relaxation | None:
     if not passes[np.searchsorted(found, miss.index)]:
         return None
     return Relaxation(way.changes, int(passes.sum()), last.request, last.max_age_s, way.distance)
-
-
-def near_misses(judged: Judged, *, below: float | None = None) -> Sequence[NearMiss]:
-    """Offers that one or two limits keep out, all of them such as can give; only cheaper ones than `below`."""
-    return tuple(Near.of(judged, below=below))

@@ -120,3 +120,14 @@ def test_some_of_a_rack_are_shown_as_they_were() -> None:
 def test_a_moment_is_counted_in_whole_microseconds() -> None:
     assert microseconds(NOW + timedelta(microseconds=1)) - microseconds(NOW) == 1
     assert microseconds(NOW) == int(NOW.timestamp()) * 1_000_000
+
+
+def test_what_no_offer_has_any_more_is_not_kept_for_ever() -> None:
+    rack = Rack.of("a100", [candidate("1"), candidate("2")]).take(1, held(candidate("2")))
+    for minutes in range(1, 300):
+        rack = rack.put([candidate("1", min_rental_minutes=minutes)])
+
+    assert len(rack.terms) < 100
+    assert rack.candidate(1).free == 0.0
+    now = Rack.of("a100", [candidate("1", min_rental_minutes=299), candidate("2")])
+    assert described(rack) == described(now.take(1, held(candidate("2"))))

@@ -13,8 +13,8 @@ from aurora.routing.candidate import Candidate
 from aurora.routing.filters import Reason, told
 from aurora.routing.fit import Asked
 from aurora.routing.judged import Judged
+from aurora.routing.near import Near
 from aurora.routing.rack import Rack
-from aurora.routing.relaxation import near_misses
 from aurora.routing.router import decide
 from aurora.routing.sieve import sift
 from aurora.routing.snapshot import Aisle
@@ -157,7 +157,7 @@ def test_near_misses_are_those_that_one_or_two_filters_that_can_give_refuse(
         if few and (below is None or asked.fit(one).effective_usd < Decimal(below)):
             expected.append((one.id, tuple(refusing)))
 
-    near = near_misses(Judged.of(snapshot(found), asked), below=below)
+    near = Near.of(Judged.of(snapshot(found), asked), below=below)
     assert [(miss.fit.candidate.id, miss.reasons) for miss in near] == expected
 
 
