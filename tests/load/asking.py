@@ -5,8 +5,9 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import aiohttp
@@ -105,13 +106,14 @@ async def _timed(
 
 
 def router(
-    session: aiohttp.ClientSession, url: str, answers: Answers
+    session: aiohttp.ClientSession, urls: Sequence[str], answers: Answers
 ) -> Callable[[Mapping[str, Any]], Awaitable[None]]:
-    """`POST /route` and what came of it."""
+    """`POST /route` of each server in turn, and what came of it."""
+    turn = cycle(urls)
 
     async def send(body: Mapping[str, Any]) -> None:
         limit = aiohttp.ClientTimeout(total=_LONGEST_S)
-        async with session.post(f"{url}/route", json=body, timeout=limit) as answer:
+        async with session.post(f"{next(turn)}/route", json=body, timeout=limit) as answer:
             text = await answer.text()
         answers.statuses[str(answer.status)] += 1
         if answer.status != 200:

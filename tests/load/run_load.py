@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from tests.databases import Databases
-from tests.e2e.stack import Stack, stack
+from tests.e2e.stack import Part, Stack, stack
 from tests.load.asking import Answers, at_rate, quantile, requests, router
 
 COMMAND = "python -m tests.load.run_load"
@@ -36,6 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", default="", help="DATABASE_URL; default: a fresh SQLite file")
     parser.add_argument(
         "--split", action="store_true", help="--role api beside --role worker, on a Postgres of our own"
+    )
+    parser.add_argument(
+        "--apis", type=int, default=1, help="with --split: so many of --role api, asked in turn"
     )
     parser.add_argument("--no-sync", action="store_true", help="without syncs meanwhile")
     return parser.parse_args()
@@ -62,6 +65,13 @@ async def watch(stack_: Stack, pids: list[int], memory: list[float], lag: list[f
         if found:
             lag.append(float(found[1]) * 1e3)
         await asyncio.sleep(1)
+
+
+async def another(exits: AsyncExitStack, running: Stack) -> tuple[Part, str]:
+    """One more API process on the same database, ready; ends with `exits`."""
+    part = await running.boot(role="api")
+    exits.push_async_callback(part.kill)
+    return part, running.url
 
 
 def resident_mb(pid: int) -> float:
@@ -92,27 +102,30 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         )
         began = time.perf_counter()
         worker = await running.boot(role="worker", **_ALWAYS) if asked.split else None
+        more = [await another(exits, running) for _ in range(asked.apis - 1)] if asked.split else []
         server = await running.boot(role="api" if asked.split else "all")
         booted = time.perf_counter() - began
-        pids = [part.process.pid for part in (server, worker) if part is not None]
+        urls = [running.url, *(url for _, url in more)]
+        apis = [server.process.pid, *(part.process.pid for part, _ in more)]
+        pids = [*apis, *([] if worker is None else [worker.process.pid])]
         connector = aiohttp.TCPConnector(limit=0)
         session = await exits.enter_async_context(aiohttp.ClientSession(connector=connector))
         offers = (await running.get("/providers"))["providers"]
         make = requests(random.Random(7))
         warm = Answers()
-        await at_rate(router(session, running.url, warm), make, per_second=20, seconds=2, answers=warm)
+        await at_rate(router(session, urls, warm), make, per_second=20, seconds=2, answers=warm)
         side = [asyncio.create_task(watch(running, pids, memory, lag))]
         if not (asked.no_sync or asked.split):
             side.append(asyncio.create_task(syncs(session, running.url, sync_s)))
-        began, cpu = time.perf_counter(), cpu_seconds(server.process.pid)
+        began, cpu = time.perf_counter(), sum(map(cpu_seconds, apis))
         await at_rate(
-            router(session, running.url, answers),
+            router(session, urls, answers),
             make,
             per_second=asked.rate,
             seconds=asked.seconds,
             answers=answers,
         )
-        took, cpu = time.perf_counter() - began, cpu_seconds(server.process.pid) - cpu
+        took, cpu = time.perf_counter() - began, sum(map(cpu_seconds, apis)) - cpu
         for task in side:
             task.cancel()
         await asyncio.gather(*side, return_exceptions=True)
@@ -133,7 +146,7 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "kept": answers.failed == 0 and quantile(answers.ms, 0.99) < P99_LIMIT_MS,
             "first_errors": answers.errors[:3],
             "database": "postgres" if settings else "sqlite",
-            "processes": "api and worker" if asked.split else "one",
+            "processes": f"{asked.apis} api and a worker" if asked.split else "one",
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "command": " ".join([COMMAND, *sys.argv[1:]]),

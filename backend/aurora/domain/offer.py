@@ -1,9 +1,10 @@
 """An offer: what a market sells now."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from aurora.domain.gpu import GpuModel
 
@@ -82,3 +83,14 @@ class Offer:
     def price_per_gpu_hour(self, disk_gb: float | None = None) -> Decimal:
         """USD per GPU and hour, all in."""
         return self.price_with_disk(disk_gb) / self.gpu_count
+
+
+_WITH_TIME = frozenset({"seen_at", "max_duration_s"})
+_FACTS = attrgetter(*(each.name for each in fields(Offer) if each.compare and each.name not in _WITH_TIME))
+
+
+def seen_again(before: Offer, after: Offer) -> bool:
+    """The market shows the same: but for when it was seen, and the time left for which it may be kept."""
+    # Tuples compare what is the same object without looking into it: what nobody changed costs next to nothing.
+    same: bool = _FACTS(before) == _FACTS(after)
+    return same

@@ -72,3 +72,10 @@ class Candidate:
     @property
     def id(self) -> str:
         return self.offer.id
+
+    def seen_again(self, offer: Offer) -> "Candidate":
+        """The same with the offer as it was seen later. (`replace` takes three times as long, for whole catalogues.)"""
+        return Candidate(
+            offer, self.provider, self.reputation, self.extra_latency_ms, self.latency_ms, self.free, self.total,
+            self.launch_size, self.held_until, self.time_to_running_s, self.g_score,
+        )  # fmt: skip

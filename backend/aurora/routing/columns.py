@@ -1,6 +1,6 @@
 """Rows kept as one array per column: a filter reads one figure of each offer and should load nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,11 @@ class Columns:
             column[where] = fresh[name]
             found[name] = column
         return Columns(found)
+
+    def changed(self, where: Sequence[int], fresh: "Columns", names: Collection[str]) -> "Columns":
+        """All columns; in these the rows of `fresh` in the places `where`."""
+        part = self.patched(names, where, fresh)
+        return self.replaced(**{name: part[name] for name in names})
 
     def replaced(self, **columns: Array) -> "Columns":
         """Others in the place of these columns."""

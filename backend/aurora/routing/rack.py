@@ -16,6 +16,7 @@ from typing import TypeVar, overload
 import numpy as np
 
 from aurora.domain.gpu import GpuModel
+from aurora.domain.offer import Offer
 from aurora.routing.candidate import Candidate, ProviderState
 from aurora.routing.columns import Array, Columns, Indices
 
@@ -47,6 +48,9 @@ ROW = np.dtype(
 )
 """What is known of an offer and its host. Not a number: nobody says."""
 NAMES = ROW.names or ()
+_TIMES = ("seen_at", "longest_s")
+_OF_TIME = np.dtype([(name, ROW[name]) for name in _TIMES])
+"""What is another at every reading."""
 ROOM = np.dtype([("free", "f8"), ("held_until", "i8")])
 """What changes with every launch."""
 _LEFT_OVER = 64
@@ -135,6 +139,25 @@ class Rack:
             if (name := _name(one)) in ids and name not in touched
         }
         return numbers.rack(self.family, tuple(members), rows=table, room=room, index=ids, taken=taken)
+
+    def seen_again(self, fresh: Sequence[Candidate]) -> "Rack":
+        """As `put`, for offers of which the market shows the same as before, only later."""
+        where = [self.index[_name(one)] for one in fresh]
+        members = list(self.candidates)
+        for at, one in zip(where, fresh, strict=True):
+            members[at] = one
+        later = Columns.of((_of_time(one.offer) for one in fresh), _OF_TIME)
+        shown = self._shown_as_listed([at for at in where if at in self.taken])
+        return replace(shown, candidates=tuple(members), rows=self.rows.changed(where, later, _TIMES))
+
+    def _shown_as_listed(self, indices: Sequence[int]) -> "Rack":
+        if not indices:
+            return self
+        room, taken = self.room.copy(), dict(self.taken)
+        for index in indices:
+            del taken[index]
+            room[index] = _room_of(self.candidates[index])
+        return replace(self, room=room, taken=taken)
 
     def _without_left_overs(self) -> "Rack":
         """The same, without models, places and terms that no offer has any more: a market may bring new ones for ever."""
@@ -255,6 +278,7 @@ class _Numbers:
     def row(self, candidate: Candidate) -> tuple[object, ...]:
         offer = candidate.offer
         vram = offer.gpu.vram_gb if offer.vram_gb is None else offer.vram_gb
+        seen_at, longest_s = _of_time(offer)
         return (
             float(offer.price_per_hour),
             offer.gpu_count,
@@ -262,7 +286,7 @@ class _Numbers:
             offer.disk_included_gb,
             float(offer.disk_price_gb_hour),
             _or_nan(offer.disk_max_gb),
-            inf if offer.max_duration_s is None else offer.max_duration_s,
+            longest_s,
             inf if offer.max_ports is None else offer.max_ports,
             _or_nan(vram),
             candidate.reputation,
@@ -271,7 +295,7 @@ class _Numbers:
             _or_nan(candidate.g_score),
             _or_nan(candidate.time_to_running_s),
             _or_nan(candidate.total),
-            microseconds(offer.seen_at),
+            seen_at,
             self.models(offer.gpu),
             self.places(offer.regions),
             self._number(candidate.provider, offer.min_rental_minutes),
@@ -285,6 +309,11 @@ class _Numbers:
             known = self._terms[key] = len(self.terms)
             self.terms.append(Terms(provider, minutes))
         return known
+
+
+def _of_time(offer: Offer) -> tuple[int, float]:
+    """As in `_OF_TIME`."""
+    return microseconds(offer.seen_at), inf if offer.max_duration_s is None else offer.max_duration_s
 
 
 def _numbered(things: Iterable[T]) -> dict[T, int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
+from operator import attrgetter
 from typing import Protocol
 
 from aurora.domain.offer import Offer
@@ -31,11 +32,14 @@ class Launches(Protocol):
         ...
 
 
+_SAID = attrgetter("price_per_hour", "gpu_count", "reliability", "inet_down_mbps", "inet_up_mbps")
+"""What the market says that goes into a score. An offer that is read again is another object and says the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Scored:
     """A score, and what it was made of."""
 
-    offer: Offer
     made_of: tuple[object, ...]
     score: GScore | None
 
@@ -72,10 +76,10 @@ class GScores:
     def _score(self, offer_id: str, offer: Offer, usual: Mapping[str, Decimal]) -> GScore | None:
         price = usual.get(offer.gpu.name) or usual.get(offer.gpu.family)
         launches = self._launches.record(offer.provider, offer.host)
-        made_of = (price, *launches)
+        made_of = (price, launches, _SAID(offer))
         known = self._known.get(offer_id)
-        if known is None or known.offer is not offer or known.made_of != made_of:
-            known = _Scored(offer, made_of, _made(offer, price, launches))
+        if known is None or known.made_of != made_of:
+            known = _Scored(made_of, _made(offer, price, launches))
             self._known[offer_id] = known
             self._forget_the_gone()
         return known.score

@@ -4,8 +4,7 @@ Building candidates for the whole catalogue takes milliseconds, so they are kept
 Nothing here does I/O.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import Protocol
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.clock import Clock
+from aurora.domain.event_loop import give_way
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
@@ -25,10 +25,11 @@ from aurora.routing.snapshot import Joiner, MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.shelf import Shelf
 
-_AT_ONCE = 250
-"""Offers of a market that are looked at anew between two decisions. The first time it is all of them; of larger changes
-each decision sees some more, until all are seen; new scores of larger markets are left to `refresh`."""
-
+_AT_ONCE = 100
+"""Offers that are looked at anew between two decisions: a millisecond or two. The first time it is all of a market's; of
+larger changes each decision sees some more, until all are seen."""
+_SMALL = 250
+"""Offers up to which new scores are taken on at once; those of larger markets are left to `refresh`."""
 
 _RESCORED_PER_S = 2000
 """Offers whose scores are looked at again, on average: at 20,000 each outcome is seen after 10 s at the latest."""
@@ -135,7 +136,7 @@ class Market:
         """The present market; the same object while nothing has changed."""
         self._overlay.expire(self._clock.now())
         now = _Seen(self._catalogue.version, self._overlay.version, self._states())
-        if self._scores_are_old() and sum(map(len, self._shelves.values())) <= _AT_ONCE:
+        if self._scores_are_old() and sum(map(len, self._shelves.values())) <= _SMALL:
             for _ in self._rescored():
                 pass
         if self._snapshot is None or self._rearranged or self._behind or now != self._seen:
@@ -150,20 +151,22 @@ class Market:
             return self._overlay.present(self._clock.now())
         return tuple(chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values()))
 
-    async def refresh(self) -> None:
-        """Take on newer reputations, latencies and G-Scores, in portions: a large market takes a tenth of a second.
+    async def refresh(self, rest: Callable[[], Awaitable[None]] = give_way) -> None:
+        """Take on newer reputations, latencies and G-Scores, and what decisions have not yet seen of a large change.
 
-        `snapshot` does so itself while the market is small.
+        In portions of a millisecond or two with `rest` between them: a large market takes a quarter of a second in
+        all, and whoever wants a decision meanwhile should not wait for it. `snapshot` does so itself while the market
+        is small.
         """
         while self._behind:
             self.snapshot()
-            await asyncio.sleep(0)
+            await rest()
         now = self._clock.monotonic()
         pause = sum(map(len, self._shelves.values())) / _RESCORED_PER_S
         if self._scores_are_old() and now - self._rescored_at >= pause:
             self._rescored_at = now
             for _ in self._rescored():
-                await asyncio.sleep(0)
+                await rest()
 
     def _rescored(self) -> Iterator[None]:
         """Candidates whose scores are others now are put in place of the old ones, in portions."""
@@ -204,7 +207,7 @@ class Market:
         listed = self._catalogue.by_provider()
         for name in [name for name in self._shelves if name not in by_name or name not in listed]:
             del self._shelves[name]
-        self._behind = False
+        self._behind, room = False, _AT_ONCE
         for name, offers in listed.items():
             state = by_name.get(name)
             if state is None:
@@ -214,7 +217,9 @@ class Market:
                 self._made_of[name] = made_of
                 self._shelves[name] = Shelf(partial(self._candidate, state=state))
             shelf = self._shelves[name]
-            for offer_id in shelf.follow(offers, most=_AT_ONCE):
+            moved = shelf.follow(offers, most=max(0, room))
+            room -= len(moved)
+            for offer_id in moved:
                 self._take_off(shelf, offer_id)
             self._behind = self._behind or shelf.listed is not offers
 
@@ -272,8 +277,8 @@ class Market:
         return began is not None and began > hold.launched_at
 
     def _score_versions(self) -> tuple[object, ...]:
-        latencies = self._observed.latencies
-        return (self._scores.version, None if latencies is None else latencies.version)
+        latencies, usual = self._observed.latencies, self._catalogue.reference_prices()
+        return (self._scores.version, None if latencies is None else latencies.version, usual)
 
     def _scores_are_old(self) -> bool:
         return bool(self._shelves) and self._scored != self._score_versions()

@@ -5,13 +5,13 @@ from types import MappingProxyType
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.gpu import GpuQuery
-from aurora.domain.offer import Offer
+from aurora.domain.offer import Offer, seen_again
 from aurora.routing.candidate import Candidate
 from aurora.routing.rack import Rack
 from aurora.routing.snapshot import Aisle
 from aurora.services.takers import Takers
 
-_PORTION = 250
+_PORTION = 100
 _NOTHING: Mapping[str, Offer] = MappingProxyType({})
 
 
@@ -77,7 +77,7 @@ class Shelf:
             now = offers if most is None else offers[: most - len(done)]
             if len(now) < len(offers):
                 self._waiting[family] = offers[len(now) :]
-            self._put(family, now)
+            self._bring(family, now)
             done += [offer.id for offer in now]
         if not self._waiting:
             self._listed = listed
@@ -93,6 +93,24 @@ class Shelf:
             if known is None or known.offer is not offer:
                 self._waiting.setdefault(offer.gpu.family, []).append(offer)
         self._heading_for = listed
+
+    def _bring(self, family: str, offers: Sequence[Offer]) -> None:
+        """Offers of one family: new, changed, or the same as before and seen later, which nearly all of them are."""
+        again: list[Candidate] = []
+        others: list[Offer] = []
+        for offer in offers:
+            known = self._candidates.get(offer.id)
+            if known is not None and seen_again(known.offer, offer):
+                again.append(known.seen_again(offer))
+            else:
+                others.append(offer)
+        if again:
+            self._candidates.update((one.id, one) for one in again)
+            self._racks[family] = self._racks[family].seen_again(again)
+            self._stirred = True
+            self._untake(family, (one.id for one in again))
+        if others:
+            self._put(family, others)
 
     def _put(self, family: str, offers: Sequence[Offer]) -> None:
         """New and changed offers of one family."""

@@ -93,6 +93,8 @@ def test_a_score_is_the_same_object_until_something_in_it_changes():
     assert dearer_market is not first
 
     shelf.listed = [rated(vram_gb=80.0)]
+    assert scores.of("market:1") is dearer_market, "another object that says the same"
+    shelf.listed = [rated(inet_up_mbps=10.0)]
     assert scores.of("market:1") is not dearer_market
 
     launches.observe("market", "h1", kind="fail_fast")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,10 +15,11 @@ from aurora.domain.health import ProviderStatus
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
 from aurora.routing.candidate import Candidate, ProviderState
-from aurora.routing.rack import Rack
+from aurora.routing.g_score import GScore
+from aurora.routing.rack import Rack, microseconds
 from aurora.routing.snapshot import MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
-from aurora.services.market import Market
+from aurora.services.market import Market, Observations
 from tests.fakes.clock import FakeClock
 from tests.integration.db.deployment_rows import at
 from tests.unit.lifecycle.world import offer
@@ -60,7 +61,7 @@ class Scores:
 class Stall:
     """A market with everything that it is made of."""
 
-    def __init__(self, *listed: Offer) -> None:
+    def __init__(self, *listed: Offer, g_score: Callable[[Shelf], GScore | None] = lambda _: None) -> None:
         self.clock = FakeClock(auto=False)
         self.shelf = Shelf(list(listed))
         self.overlay = CapacityOverlay()
@@ -73,6 +74,7 @@ class Stall:
             scores=self.scores,
             states=lambda: self.states,
             clock=self.clock,
+            observed=Observations(g_score=lambda _offer: g_score(self.shelf)),
         )
 
     def read(self, *, began: datetime) -> None:
@@ -352,11 +354,68 @@ def test_of_a_large_change_each_decision_sees_some_more_and_what_is_gone_at_once
     stall.shelf.listed[:] = [offer(str(number), available=9) for number in range(1, 1300)]
     stall.shelf.version = "v2"
 
-    seen = [Counter(one.free for one in stall.market.snapshot().candidates) for _ in range(6)]
+    seen = [Counter(one.free for one in stall.market.snapshot().candidates) for _ in range(13)]
 
-    assert seen[0] == {2.0: 1048, 1.0: 1, 9.0: 250}
-    assert seen[1] == {2.0: 798, 1.0: 1, 9.0: 500}
-    assert seen[5] == {9.0: 1298, 8.0: 1}
+    assert seen[0] == {2.0: 1198, 1.0: 1, 9.0: 100}
+    assert seen[1] == {2.0: 1098, 1.0: 1, 9.0: 200}
+    assert seen[12] == {9.0: 1298, 8.0: 1}
+
+
+def test_a_decision_looks_at_so_many_changed_offers_of_all_markets_together():
+    stall = Stall(*(offer(str(number), provider=name) for number in range(300) for name in ("fake", "other")))
+    stall.market.snapshot()
+    stall.shelf.listed[:] = [replace(one, available=9) for one in stall.shelf.listed]
+    stall.shelf.version = "v2"
+
+    seen = [sum(one.free == 9.0 for one in stall.market.snapshot().candidates) for _ in range(7)]
+
+    assert seen == [100, 200, 300, 400, 500, 600, 600]
+
+
+def test_offers_that_are_only_seen_again_are_shown_as_seen_later_with_what_is_taken_off_them():
+    stall = Stall(*(replace(offer(str(number), available=2), max_duration_s=7200.0) for number in range(3)))
+    stall.overlay.take(a_hold("1", launched_at=at(1)))
+    stall.overlay.take(a_hold("2", attempt=2))
+    before = racks(stall.market.snapshot())[0]
+    assert stall.free("0", "1", "2") == [2.0, 1.0, 1.0]
+
+    stall.read(began=at(5))
+    stall.shelf.listed[:] = [replace(one, max_duration_s=7000.0) for one in stall.shelf.listed]
+    stall.shelf.began["fake/all"] = at(5)
+    stall.shelf.version = "v2"
+
+    assert stall.free("0", "1", "2") == [2.0, 2.0, 1.0], "what the read has shown is not taken off twice"
+    after = racks(stall.market.snapshot())[0]
+    assert {one.offer.seen_at for one in after.candidates} == {at(5)}
+    assert after.rows["seen_at"].tolist() == [microseconds(at(5))] * 3
+    assert after.rows["longest_s"].tolist() == [7000.0] * 3
+    assert after.rows["hourly"] is before.rows["hourly"], "what did not change is not made anew"
+
+
+async def test_prices_that_moved_change_the_scores_of_offers_that_stayed_as_they_are():
+    stall = Stall(offer("1"), g_score=lambda shelf: GScore(float(len(shelf.prices)), {}, ()))
+    assert stall.candidate("1").g_score == 0.0
+
+    stall.read(began=at(5))
+    stall.shelf.prices = {"a100": Decimal(2)}
+    stall.shelf.version = "v2"
+
+    assert stall.candidate("1").g_score == 1.0
+
+
+async def test_a_large_market_is_renewed_with_rests_between_portions():
+    stall = Stall(*(offer(str(number), available=2) for number in range(1000)))
+    stall.market.snapshot()
+    stall.scores.score, stall.scores.version = 33.0, 1
+    rests: list[int] = []
+
+    async def rest() -> None:
+        renewed = sum(one.reputation == 33.0 for one in stall.market.snapshot().candidates)
+        rests.append(renewed)
+
+    await stall.market.refresh(rest)
+
+    assert rests == [100 * number for number in range(1, 11)]
 
 
 async def test_a_large_change_is_taken_on_between_decisions_too():
