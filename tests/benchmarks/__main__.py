@@ -11,6 +11,7 @@ from typing import Any
 from tests.benchmarks import (
     bench_first_sync,
     bench_guard,
+    bench_lane,
     bench_lifecycle,
     bench_process,
     bench_route,
@@ -26,6 +27,7 @@ MODULES = (
     bench_first_sync,
     bench_width,
     bench_route,
+    bench_lane,
     bench_lifecycle,
     bench_process,
 )

@@ -103,6 +103,7 @@ class Observability:
             watched.hooks.add(TraceHook(tracer))
             for one in watched.database.engines:
                 trace_statements(one, tracer, clock=watched.clock)
+            watched.database.statements_are_watched()
         self._webhook = _webhook(watched.settings, watched.clock)
         self._outbox = None if self._webhook is None else self._made_outbox(self._webhook)
         if self._outbox is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from aurora.db.lane import Lane
 from aurora.db.patience import Patience
 from aurora.db.turns import Turns
 from aurora.db.writer import Writer
@@ -77,6 +78,7 @@ class Database:
         """`writer`: takes whole transactions on SQLite (see `engine.create_writer`)."""
         self._engine = engine
         self._writer = writer
+        self._lane = Lane(engine) if engine.dialect.name == "postgresql" else None
         self._patience = (patience or Patience()) if engine.dialect.name == "postgresql" else None
         self._turns = Turns(_LONGEST_WAIT_S) if engine.dialect.name == "sqlite" else None
         self._watch: Watch = _Unwatched()
@@ -85,6 +87,10 @@ class Database:
     def watch_with(self, watch: Watch) -> None:
         """From now on `watch` sees every transaction."""
         self._watch = watch
+
+    def statements_are_watched(self) -> None:
+        """Listeners on `engines` want to see every statement: none goes past SQLAlchemy from now on."""
+        self._lane = None
 
     @property
     def engine(self) -> AsyncEngine:
@@ -125,25 +131,30 @@ class Database:
         *,
         bulk: bool = False,
         urgent: bool = False,
+        lean: bool = False,
     ) -> T:
         """The result of `job`, committed. When it was the victim of a deadlock it is run once more, as a whole.
 
-        So `job` does nothing but read and write on its connection: with a writer it runs in that one's thread. Raises
-        as `write` does.
+        So `job` does nothing but read and write on its connection: with a writer it runs in that one's thread. `lean`:
+        it only executes statements that are made once and reads `mappings`, so that it may run in the lane (`lane`).
+        Raises as `write` does.
         """
         with self._watch("write"):
             async with self._turn(urgent=urgent), self._translated(bulk=bulk):
                 if self._writer is not None:
                     return await self._writer.run(job)
+                once = self._lane.transact if lean and self._lane is not None else self._whole
                 try:
-                    async with self._engine.begin() as connection:
-                        return await job(connection)
+                    return await once(job)
                 except DBAPIError as exc:
                     if _sqlstate(exc) not in _VICTIM:
                         raise
                 self._watch.retried()
-                async with self._engine.begin() as connection:
-                    return await job(connection)
+                return await once(job)
+
+    async def _whole(self, job: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self._engine.begin() as connection:
+            return await job(connection)
 
     @asynccontextmanager
     async def read(self, *, bulk: bool = False) -> AsyncIterator[AsyncConnection]:

@@ -33,7 +33,8 @@ class Grouped(Generic[One, Result]):
     """One transaction at a time, of at most `largest`.
 
     `settled` is told of each what became of it before whoever asked is, also when nobody asks any more: None when it
-    is committed, else why it is not. It must not raise. `urgent`: see `Database.write`.
+    is committed, else why it is not. It must not raise. `urgent`: see `Database.write`;
+    `lean`: whether the job for this one is, see `Database.transact`.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Grouped(Generic[One, Result]):
         *,
         largest: int,
         urgent: bool = False,
+        lean: Callable[[One], bool] = lambda _one: False,
         settled: Callable[[One, BaseException | None], None] = lambda _one, _why: None,
     ) -> None:
         self._database = database
         self._job = job
         self._largest = largest
         self._urgent = urgent
+        self._lean = lean
         self._settled = settled
         self._line: deque[_Entry[One, Result]] = deque()
         self._writing: asyncio.Task[None] | None = None
@@ -108,7 +111,9 @@ class Grouped(Generic[One, Result]):
             return []
         ones = [entry.one for entry in group]
         try:
-            return await self._database.transact(partial(self._job, ones), urgent=self._urgent)
+            return await self._database.transact(
+                partial(self._job, ones), urgent=self._urgent, lean=all(map(self._lean, ones))
+            )
         except DatabaseUnavailable as exc:
             return [DatabaseUnavailable(exc.detail) for _ in group]
         except Exception as exc:  # noqa: BLE001 - whatever the rows of one broke must not fail the others

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from aurora.db.repositories.holds import CapacityTaken
 from aurora.domain.errors import AuroraError, DatabaseUnavailable
-from aurora.domain.records import DeploymentView
+from aurora.domain.records import Deployment, DeploymentView
 from aurora.lifecycle.context import Context
 from aurora.lifecycle.pages import Ask, ClaimLost
 from aurora.lifecycle.step import step
@@ -57,6 +57,8 @@ class Reconciler:
         self._owner = secrets.token_hex(8)
         self._running: set[asyncio.Task[None]] = set()
         self._next_due: datetime | None = None
+        self._unreleased: dict[str, Deployment] = {}
+        """Claimed by us and worked on no more: the database was away when the claim should have been given back."""
 
     def kick(self) -> None:
         """Something is due now."""
@@ -98,6 +100,7 @@ class Reconciler:
         self._next_due = None
         if self._full:
             return 0  # the first step that ends kicks us
+        await self._release_left()
         now = self._context.clock.now()
         found = await self._context.journal.take_due(
             Ask(
@@ -206,8 +209,15 @@ class Reconciler:
             await self._context.journal.release(work.loaded, due_at=due_at)
             self._look_at(due_at)
         except AuroraError as exc:
-            # The claim runs out by itself; whoever comes next re-reads everything.
+            # Given back as soon as the database answers; if we die before, the claim runs out by itself.
+            self._unreleased[work.loaded.id] = work.loaded
             self._report.step_failed(work.loaded.id, exc)
+
+    async def _release_left(self) -> None:
+        """Raises DatabaseUnavailable while it is away still."""
+        for deployment_id, loaded in tuple(self._unreleased.items()):
+            await self._context.journal.release(loaded, due_at=self._context.clock.now())
+            del self._unreleased[deployment_id]
 
     async def _drain(self) -> None:
         """On shutdown: a create that is under way is finished or left settled as sent."""

@@ -78,7 +78,7 @@ class IntentBook:
         self._kept = kept
         self._dropped = dropped
         self._intents: Grouped[Intent, None] = Grouped(
-            database, _written, largest=_LARGEST, urgent=True, settled=self._settled
+            database, _written, largest=_LARGEST, urgent=True, lean=_lean, settled=self._settled
         )
 
     async def commit(self, intent: Intent) -> None:
@@ -128,6 +128,11 @@ async def _within_quota(connection: AsyncConnection, intent: Intent) -> AuroraEr
     _put(bundle, intent)
     await bundle.write(connection)
     return None
+
+
+def _lean(intent: Intent) -> bool:
+    """Whether it takes few statements, the same each time: counting a quota does not."""
+    return not _counted(intent)
 
 
 def _counted(intent: Intent) -> bool:

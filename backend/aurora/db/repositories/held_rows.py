@@ -42,7 +42,11 @@ class HeldRows:
             number for number, launched in marks.items() if _launched(known.get(number)) is not launched
         ]
         query = select(rows).where(rows.c.id.in_(wanted) if len(wanted) <= _AT_ONCE else present)
-        found = {row.id: hold_of(row) for row in await connection.execute(query)} if wanted else {}
+        found = (
+            {row["id"]: hold_of(row) for row in (await connection.execute(query)).mappings()}
+            if wanted
+            else {}
+        )
         after = known | found
         return HeldNow(tuple(after.values()), tuple(found.values()), HeldRows(after))
 

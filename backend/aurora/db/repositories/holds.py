@@ -1,7 +1,7 @@
 """Capacity that is taken: by live attempts, and for a minute by a refusal."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Row,
     String,
     and_,
     bindparam,
@@ -79,19 +78,19 @@ class CapacityTaken(AuroraError):
         self.unknown = unknown
 
 
-def hold_of(row: Row[Any]) -> Hold:
+def hold_of(row: Mapping[Any, Any]) -> Hold:
     """A row of `capacity_holds`."""
     return Hold(
-        provider=row.provider,
-        offer_id=row.offer_id,
-        resources=frozenset(row.resources),
-        reason=row.reason,
-        held_at=row.held_at,
-        deployment_id=row.deployment_id,
-        attempt=row.attempt,
-        launched_at=row.launched_at,
-        expires_at=row.expires_at,
-        size=row.size,
+        provider=row["provider"],
+        offer_id=row["offer_id"],
+        resources=frozenset(row["resources"]),
+        reason=row["reason"],
+        held_at=row["held_at"],
+        deployment_id=row["deployment_id"],
+        attempt=row["attempt"],
+        launched_at=row["launched_at"],
+        expires_at=row["expires_at"],
+        size=row["size"],
     )
 
 
@@ -132,7 +131,7 @@ async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[H
         # By the names alone there is an index; that the provider is the same is asked of what it finds.
         query = _ON_MACHINES
         named |= {"shared": shared, "names": sorted({one for hold in wanted for one in hold.resources})}
-    return tuple(hold_of(row) for row in await connection.execute(query, named))
+    return tuple(hold_of(row) for row in (await connection.execute(query, named)).mappings())
 
 
 def _lock_keys(hold: Hold) -> list[int]:
@@ -184,4 +183,4 @@ async def drop_expired(connection: AsyncConnection, *, now: datetime) -> None:
 async def present(connection: AsyncConnection, *, now: datetime) -> tuple[Hold, ...]:
     """All holds that have not expired."""
     query = select(rows).where(or_(rows.c.expires_at.is_(None), rows.c.expires_at > now))
-    return tuple(hold_of(row) for row in await connection.execute(query))
+    return tuple(hold_of(row) for row in (await connection.execute(query)).mappings())

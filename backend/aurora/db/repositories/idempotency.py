@@ -4,10 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import idempotency_keys as rows
+
+_FORGET = delete(rows).where(
+    rows.c.tenant == bindparam("tenant_"),
+    rows.c.operation == bindparam("operation_"),
+    rows.c.key == bindparam("key_"),
+    rows.c.expires_at <= bindparam("now_"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,13 @@ async def forget(connection: AsyncConnection, *bound: Binding) -> None:
     """Make room for these: whoever had the same key before, and whose time is over."""
     for one in bound:
         await connection.execute(
-            delete(rows).where(
-                rows.c.tenant == one.tenant,
-                rows.c.operation == one.operation,
-                rows.c.key == one.key,
-                rows.c.expires_at <= one.created_at,
-            )
+            _FORGET,
+            {
+                "tenant_": one.tenant,
+                "operation_": one.operation,
+                "key_": one.key,
+                "now_": one.created_at,
+            },
         )
 
 
