@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from aurora.db.database import Database
 from aurora.db.engine import create_engine, normalise_url
 from aurora.db.schema import migrate
+from tests.emptying import Origin, catalogue_of, connected
 
 NOBODY = 65534
 """Postgres refuses to run as root: then its processes run as this user."""
@@ -157,6 +158,8 @@ class PostgresServer:
             "shared_buffers": "32MB",
             "autovacuum": "off",  # it may hold the template open just when it is copied
             "max_connections": "100",
+            "wal_level": "minimal",  # nobody reads along
+            "max_wal_senders": "0",
         }
         given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return ["-D", str(self._folder / "data"), "-k", str(self._folder), "-p", str(self._port), *given]
@@ -179,14 +182,21 @@ class PostgresServer:
 
 
 class Databases:
-    """The databases of one test session. Templates are migrated at first use, then copied for each test."""
+    """The databases of one test session.
+
+    Templates are migrated at first use, then copied for each test; on Postgres, which takes far longer to copy one,
+    what a test gives back is emptied for the next, unless its schema was changed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._prefix = f"aurora_test_{secrets.token_hex(4)}"
         self._server: PostgresServer | None = None
         self._admin_url: str | None = None
-        self._templates: set[str] = set()
+        self._origin: Origin | None = None
+        self._catalogues: dict[str, str] = {}
+        """The mark of each database that was copied from the template, by its name."""
+        self._given_back: list[str] = []
 
     @property
     def server_pid(self) -> int | None:
@@ -216,30 +226,57 @@ class Databases:
 
     @asynccontextmanager
     async def postgres_url(self, *, empty: bool = False) -> AsyncIterator[str]:
-        """The URL of a fresh Postgres database, migrated unless `empty`; dropped at the end."""
-        template = "template0" if empty else await self._postgres_template()
-        name = f"{self._prefix}_{secrets.token_hex(4)}"
-        await self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        """The URL of a fresh Postgres database, migrated unless `empty`; nobody else's before the end."""
+        name = await self._copied("template0") if empty else await self._emptied() or await self._made()
         try:
             yield self._named(name)
         finally:
-            await self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+            if empty:
+                await self._dropped(name)
+            else:
+                self._given_back.append(name)
 
     async def aclose(self) -> None:
         """End the server, or drop what was made on a foreign one."""
         if self._server is not None:
             self._server.stop()
             return
-        for name in sorted(self._templates):
-            await self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+        for name in (*self._catalogues, *([self._template] if self._origin else [])):
+            await self._dropped(name)
 
-    async def _postgres_template(self) -> str:
-        name = f"{self._prefix}_template"
-        if name not in self._templates:
-            await self._administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
-            self._templates.add(name)
-            await _migrated(self._named(name))
+    async def _emptied(self) -> str | None:
+        """One that was given back. Only now, not then: by now the event loop of that test and all its tasks have ended."""
+        while self._given_back:
+            name = self._given_back.pop()
+            assert self._origin is not None
+            catalogue = await self._origin.emptied(self._named(name), self._catalogues.pop(name))
+            if catalogue is not None:
+                self._catalogues[name] = catalogue
+                return name
+            await self._dropped(name)
+        return None
+
+    async def _made(self) -> str:
+        """A copy of the template, which is made at first use."""
+        if self._origin is None:
+            await self._administer(f'CREATE DATABASE "{self._template}" TEMPLATE template0')
+            await _migrated(self._named(self._template))
+            self._origin = await Origin.of(self._named(self._template))
+        name = await self._copied(self._template)
+        self._catalogues[name] = await catalogue_of(self._named(name))
         return name
+
+    async def _copied(self, template: str) -> str:
+        name = f"{self._prefix}_{secrets.token_hex(4)}"
+        await self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    async def _dropped(self, name: str) -> None:
+        await self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    @property
+    def _template(self) -> str:
+        return f"{self._prefix}_template"
 
     def _named(self, name: str) -> str:
         return make_url(self._admin()).set(database=name).render_as_string(hide_password=False)
@@ -255,12 +292,8 @@ class Databases:
         return self._admin_url
 
     async def _administer(self, statement: str) -> None:
-        engine = create_engine(self._admin()).execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            async with engine.connect() as connection:
-                await connection.execute(text(statement))
-        finally:
-            await engine.dispose()
+        async with connected(self._admin()) as connection:
+            await connection.execute(statement)
 
 
 class Unreachable:
@@ -268,6 +301,7 @@ class Unreachable:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.dialect = engine.dialect
+        self.sync_engine = engine.sync_engine
 
     def begin(self) -> NoReturn:
         raise ConnectionRefusedError("nobody listens")

@@ -81,10 +81,10 @@ async def test_the_previous_secret_key_still_opens_what_it_sealed(database_url, 
 async def test_emulated_mode_without_a_secret_key_keeps_one_of_its_own_beside_the_database(
     database_url, tmp_path
 ):
-    async with booted(database_url) as aurora:
+    async with booted(database_url, secret_key=None) as aurora:
         sealed = aurora.sealer.seal(aurora.intake.build({"gpu_type": "a100", "env": {"A": "b"}}).workload)
 
-    async with booted(database_url) as aurora:
+    async with booted(database_url, secret_key=None) as aurora:
         workload = aurora.intake.build({"gpu_type": "a100"}).workload
         assert aurora.sealer.open(sealed, workload).env == {"A": "b"}
     assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0

@@ -3,8 +3,9 @@
 import pytest
 
 from aurora.db.database import Database
+from aurora.db.engine import create_writer
 
 
 @pytest.fixture
 def database(sqlite_database: Database) -> Database:
-    return sqlite_database
+    return Database(sqlite_database.engine, writer=create_writer(sqlite_database.engine))

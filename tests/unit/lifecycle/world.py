@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from aurora.db.database import Database
 from aurora.db.repositories import deployments, holds, installation
@@ -169,6 +170,12 @@ class Seen:
     def asked(self, request: ComputeRequest) -> None: ...
 
 
+@cache
+def _regions() -> RegionTable:
+    """Read once: it never changes."""
+    return RegionTable.load()
+
+
 class World:
     """One Aurora process over markets that outlive it."""
 
@@ -195,7 +202,7 @@ class World:
         market = Market(
             shelf,
             self.overlay,
-            regions=RegionTable.load(),
+            regions=_regions(),
             scores=EqualScores(),
             states=lambda: tuple(ProviderState(name) for name in providers),
             clock=clock,
