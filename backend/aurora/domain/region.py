@@ -49,6 +49,19 @@ class _Subdivision:
     region: str
 
 
+class RoundTrips(dict[frozenset[str], float]):
+    """`RegionTable.latency_ms` from one origin, remembered: there are few places, and each decision asks for all."""
+
+    def __init__(self, table: "RegionTable", origin: str) -> None:
+        super().__init__()
+        self._table = table
+        self._origin = origin
+
+    def __missing__(self, places: frozenset[str]) -> float:
+        found = self[places] = self._table.latency_ms(self._origin, places)
+        return found
+
+
 class RegionTable:
     """Reads places and knows the round trips between them. Immutable once made; share one instance."""
 
@@ -68,6 +81,7 @@ class RegionTable:
             origin: max(rtt_ms[origin, region] for region in self.macro_regions)
             for origin in self.macro_regions
         }
+        self._from = {origin: RoundTrips(self, origin) for origin in self.macro_regions}
         self._countries = {code: regions for code, (_, regions) in countries.items()}
         self._country_label = {code: names[0] for code, (names, _) in countries.items()}
         self._country_by_name = {_key(name): code for code, (names, _) in countries.items() for name in names}
@@ -144,6 +158,11 @@ class RegionTable:
         if worst is None:
             raise InvalidRequest("region", f"no round trips were measured from {origin!r}")
         return max((self._rtt.get((origin, region), worst) for region in regions), default=worst)
+
+    def from_(self, origin: str) -> RoundTrips:
+        """`latency_ms` from there, by place."""
+        known = self._from.get(origin)
+        return RoundTrips(self, origin) if known is None else known
 
     def _macro(self, name: str) -> str | None:
         if name in self.macro_regions:

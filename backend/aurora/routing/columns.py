@@ -1,6 +1,7 @@
 """Rows kept as one array per column: a filter reads one figure of each offer and should load nothing else."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ class Columns:
         """`source`: where the others are picked from."""
         self._known = dict(known)
         self._source = source
+        self._range: dict[str, tuple[float, float]] = {}
+        self._stated: dict[str, bool] = {}
 
     @classmethod
     def of(cls, rows: Iterable[tuple[object, ...]], kinds: np.dtype[Any]) -> "Columns":
@@ -35,8 +38,31 @@ class Columns:
             if self._source is None:
                 raise KeyError(name)
             columns, indices = self._source
-            known = self._known[name] = columns[name][indices]
+            known = self._known[name] = columns[name].take(indices)
         return known
+
+    def least(self, name: str) -> float:
+        """A column's smallest figure, looked for once; not a number if one of them is none."""
+        return self._span(name)[0]
+
+    def most(self, name: str) -> float:
+        """A column's largest figure, likewise."""
+        return self._span(name)[1]
+
+    def stated(self, name: str) -> bool:
+        """Is any of a column's figures a number? Looked at once."""
+        found = self._stated.get(name)
+        if found is None:
+            found = self._stated[name] = not bool(np.isnan(self[name]).all())
+        return found
+
+    def _span(self, name: str) -> tuple[float, float]:
+        found = self._range.get(name)
+        if found is None:
+            column = self[name]
+            span = (float(column.min()), float(column.max())) if len(column) else (inf, -inf)
+            found = self._range[name] = span
+        return found
 
     def take(self, indices: Indices) -> "Columns":
         """Some of the rows, in their order."""

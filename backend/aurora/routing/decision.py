@@ -80,7 +80,7 @@ class Ranking(Sequence[RankedOffer]):
         self._made: dict[int, RankedOffer] = {}
         limit = np.partition(scores, -_FIRST)[-_FIRST] if len(scores) > _FIRST else -np.inf
         self._order = self._in_order(np.flatnonzero(scores >= limit))
-        self._later = np.flatnonzero(scores < limit)
+        self._limit = limit
 
     def __len__(self) -> int:
         return len(self._scores)
@@ -88,10 +88,11 @@ class Ranking(Sequence[RankedOffer]):
     def _in_order(self, which: Indices) -> Sequence[int]:
         """Equal scores by lower price, then as they come: by provider and id."""
         judged = self._passed.judged
-        by = [judged.price[judged.passing[which]], -self._scores[which]]
+        own = judged.passing.take(which)
+        by = [judged.price.take(own), -self._scores.take(which)]
         if self._places:
             places = judged.of_providers(lambda name: self._places.get(name, 0))
-            by.insert(1, places[judged.passing[which]])
+            by.insert(1, places.take(own))
         order: list[int] = which[np.lexsort(by)].tolist()
         return order
 
@@ -112,12 +113,13 @@ class Ranking(Sequence[RankedOffer]):
 
     def _one(self, place: int) -> RankedOffer:
         made = self._made.get(place)
-        if place >= len(self._order):
-            self._order = [*self._order, *self._in_order(self._later)]
         if made is None:
+            if place >= len(self._order):
+                later = np.flatnonzero(self._scores < self._limit)
+                self._order = [*self._order, *self._in_order(later)]
             index = self._order[place]
-            fit = self._passed[index]
-            made = self._made[place] = RankedOffer(fit, float(self._scores[index]), self._terms(fit))
+            fit = self._passed.one(index)
+            made = self._made[place] = RankedOffer(fit, self._scores.item(index), self._terms(fit))
         return made
 
 

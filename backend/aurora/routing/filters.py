@@ -4,16 +4,17 @@ Their order is fixed: region, gpu, count, vram, latency, reputation, price, capa
 stale, g_score.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from aurora.domain.gpu import GpuModel
 from aurora.domain.health import ProviderStatus
 from aurora.domain.region import GLOBAL
 from aurora.routing.candidate import Candidate, ProviderState
-from aurora.routing.fit import Asked, Fit
+from aurora.routing.fit import MAX_AGE, Asked, Fit
 
 
 class Reason(StrEnum):
@@ -51,8 +52,15 @@ def region(places: frozenset[str], asked: Asked) -> str | None:
 
 def is_elsewhere(places: frozenset[str], asked: Asked) -> bool:
     """Known to be in other regions than the one asked for."""
+    return elsewhere((places,), asked)[0]
+
+
+def elsewhere(each: Collection[frozenset[str]], asked: Asked) -> list[bool]:
+    """`is_elsewhere` of many at once."""
     wanted = asked.request.region
-    return not (wanted == GLOBAL or not places or wanted in places)
+    if wanted == GLOBAL:
+        return [False] * len(each)
+    return [bool(places) and wanted not in places for places in each]
 
 
 def gpu(model: GpuModel, asked: Asked) -> str | None:
@@ -192,6 +200,28 @@ OFFER_FILTERS: tuple[tuple[Reason, Filter], ...] = (
 )
 """After `region` and `gpu`, which look at the place and the model alone."""
 _BY_REASON = dict(OFFER_FILTERS)
+
+LOOKED_AT_BY: Mapping[str, frozenset[Reason]] = MappingProxyType(
+    {
+        "region": frozenset({Reason.REGION, Reason.LATENCY}),
+        "gpu": frozenset({Reason.GPU}),
+        "allow_larger": frozenset({Reason.COUNT}),
+        "min_vram_gb": frozenset({Reason.VRAM}),
+        "max_latency_ms": frozenset({Reason.LATENCY}),
+        "min_reputation": frozenset({Reason.REPUTATION}),
+        "max_price": frozenset({Reason.PRICE}),
+        "max_total_cost": frozenset({Reason.PRICE}),
+        "spot": frozenset({Reason.SPOT}),
+        "providers": frozenset({Reason.PROVIDER}),
+        "exclude_providers": frozenset({Reason.PROVIDER}),
+        "policy": frozenset({Reason.PROVIDER}),
+        "min_g_score": frozenset({Reason.G_SCORE}),
+        MAX_AGE: frozenset({Reason.STALE}),
+    }
+)
+"""For fields of a request, and for the age of its offers, the filters whose verdict they can change (`gpu` within its
+family). What is not named here, such as the number of GPUs, can change every one.
+"""
 
 
 def told(reason: Reason, candidate: Candidate, asked: Asked) -> str | None:

@@ -1,9 +1,10 @@
 """How one candidate would meet one request: GPUs rented, money, distance, capacity taken."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
@@ -13,6 +14,8 @@ from aurora.routing.candidate import Candidate, ProviderState
 DEFAULT_MAX_AGE_S = 900.0
 """Older offers are stale (requirements: OFFER_MAX_AGE)."""
 
+MAX_AGE = "max_age_s"
+"""What else than a field of the request can be changed (`Asked.changed`)."""
 _SECONDS_PER_MINUTE = 60
 _WHOLE = Decimal(1)
 
@@ -40,7 +43,7 @@ class Fit(NamedTuple):
     @property
     def usd_per_gpu_hour(self) -> Decimal:
         """What a rented GPU costs per hour while it runs, all in."""
-        return self.usd_per_hour / self.gpus
+        return self.usd_per_hour if self.gpus == 1 else self.usd_per_hour / self.gpus
 
     @property
     def launches_free(self) -> float | None:
@@ -69,21 +72,28 @@ class Asked:
         self.max_age_s = max_age_s
         self.gpu_hours = request.gpu_hours
         self.seconds = request.allowed_seconds
-        self._rtt: dict[frozenset[str], float] = {}
+        self._exact_seconds = Decimal(str(self.seconds))
+        self._count = request.gpu_count
+        self._disk_gb = request.workload.disk_gb
+        self.rtt_to = regions.from_(request.latency_origin)
+        """Milliseconds from where the request measures to the nearest of these regions."""
         self._surcharge: dict[tuple[str, int], Decimal] = {}
         self._rejects = rejects
         self._rejected: dict[str, str | None] = {}
         self._states = states or {}
 
-    def with_request(self, request: ComputeRequest, *, max_age_s: float) -> "Asked":
-        """The same circumstances for another request. (The only other policy that is ever tried has no limits.)"""
-        rejects = self._rejects if request.policy == self.request.policy else None
+    def changed(self, fields: Mapping[str, Any]) -> "Asked":
+        """The same circumstances with these fields of the request changed, or with another `MAX_AGE`.
+
+        (The only other policy that is ever tried has no limits.)
+        """
+        request = replace(self.request, **{name: fields[name] for name in fields if name != MAX_AGE})
         return Asked(
             request,
             regions=self.regions,
             now=self.now,
-            max_age_s=max_age_s,
-            rejects=rejects,
+            max_age_s=fields.get(MAX_AGE, self.max_age_s),
+            rejects=self._rejects if request.policy == self.request.policy else None,
             states=self._states,
         )
 
@@ -101,13 +111,19 @@ class Asked:
 
     def fit(self, candidate: Candidate) -> Fit:
         """What the candidate would give and cost."""
-        offer, asked, size = candidate.offer, self.request.gpu_count, candidate.launch_size
-        cut = candidate.provider.abilities.custom_sizes and offer.gpu_count != asked
-        gpus = asked if cut else offer.gpu_count
-        usd_per_hour = offer.price_with_disk(self.request.workload.disk_gb)
+        offer, asked, size, gpus = (
+            candidate.offer,
+            self._count,
+            candidate.launch_size,
+            candidate.offer.gpu_count,
+        )
+        usd_per_hour = offer.price_with_disk(self._disk_gb)
+        cut = gpus != asked and candidate.provider.abilities.custom_sizes
         if cut:
-            usd_per_hour += offer.price_per_hour * (asked - offer.gpu_count) / offer.gpu_count
-        effective = usd_per_hour / min(asked, gpus)
+            usd_per_hour += offer.price_per_hour * (asked - gpus) / gpus
+            size, gpus = size * asked / gpus, asked
+        shared = min(asked, gpus)
+        effective = usd_per_hour if shared == 1 else usd_per_hour / shared
         surcharge = self.surcharge(candidate.provider, offer.min_rental_minutes)
         if surcharge is not _WHOLE:
             effective *= surcharge
@@ -117,19 +133,19 @@ class Asked:
             gpus,
             usd_per_hour,
             effective,
-            self.rtt_to(offer.regions) + candidate.extra_latency_ms if own is None else own,
-            size * asked / offer.gpu_count if cut else size,
-            self._price(offer, gpus=gpus, surcharge=surcharge),
+            self.rtt_to[offer.regions] + candidate.extra_latency_ms if own is None else own,
+            size,
+            self._price(offer, gpus=gpus, shared=shared, surcharge=surcharge),
         )
 
-    def _price(self, offer: Offer, *, gpus: int, surcharge: Decimal) -> float:
+    def _price(self, offer: Offer, *, gpus: int, shared: int, surcharge: Decimal) -> float:
         """`effective_usd` step by step as `judged.Judged` works it out for whole columns: bit for bit the same."""
-        asked, whole = self.request.gpu_count, float(offer.price_per_hour)
-        extra = max(0.0, self.request.workload.disk_gb - offer.disk_included_gb)
-        price = whole + float(offer.disk_price_gb_hour) * extra
+        whole, extra = float(offer.price_per_hour), self._disk_gb - offer.disk_included_gb
+        price = whole + float(offer.disk_price_gb_hour) * extra if extra > 0 else whole
         if gpus != offer.gpu_count:
-            price += whole * (asked - offer.gpu_count) / offer.gpu_count
-        return price / min(asked, gpus) * float(surcharge)
+            price += whole * (gpus - offer.gpu_count) / offer.gpu_count
+        price /= shared
+        return price if surcharge is _WHOLE else price * float(surcharge)
 
     def surcharge(self, provider: ProviderState, min_rental_minutes: int) -> Decimal:
         """Time billed over time asked for, 1 or more: minimum rentals, prepaid hours, blocks.
@@ -144,16 +160,10 @@ class Asked:
 
     def _surcharge_of(self, provider: ProviderState, min_rental_minutes: int) -> Decimal:
         minutes = max(min_rental_minutes, provider.abilities.min_rental_minutes)
-        asked = Decimal(str(self.seconds))
-        billed = max(asked, Decimal(minutes * _SECONDS_PER_MINUTE), Decimal(provider.billing.minimum_s))
+        least = max(minutes * _SECONDS_PER_MINUTE, provider.billing.minimum_s)
         quantum = provider.billing.quantum_s
+        asked = self._exact_seconds
+        billed = asked if asked >= least else Decimal(least)
         if quantum > 1:
             billed = (billed / quantum).to_integral_value(rounding=ROUND_CEILING) * quantum
         return _WHOLE if asked <= 0 or billed <= asked else billed / asked
-
-    def rtt_to(self, places: frozenset[str]) -> float:
-        """Milliseconds from where the request measures to the nearest of these regions."""
-        rtt = self._rtt.get(places)
-        if rtt is None:
-            rtt = self._rtt[places] = self.regions.latency_ms(self.request.latency_origin, places)
-        return rtt

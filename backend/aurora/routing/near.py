@@ -1,7 +1,8 @@
 """Offers that one or two limits keep out, all of them such as can give: where a change of the request would help."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +18,11 @@ _CLOSE = 1e-12
 _FIRM = sum(bit for reason, bit in BIT.items() if reason not in YIELDING)
 _MASKS = np.arange(1 << len(BIT))
 _NEAR: Array = (HOW_MANY >= 1) & (HOW_MANY <= 2) & (_MASKS & _FIRM == 0)
+_ONE_STEP_MAY_DO = (BIT[Reason.REGION] | BIT[Reason.LATENCY], BIT[Reason.COUNT] | BIT[Reason.PRICE])
+"""Two limits of which the first's change may make the second's needless: from elsewhere the latency is another, and for
+another number of GPUs the price.
+"""
+_ALONE: Array = _NEAR & ((HOW_MANY == 1) | np.isin(_MASKS, _ONE_STEP_MAY_DO))
 _MASK_BITS = len(BIT) + 1
 _WIDTH = 16
 """Bits for the number of a place, a model or a provider."""
@@ -28,15 +34,16 @@ class Near:
     def __init__(self, judged: Judged) -> None:
         """`judged`: the near misses and nothing else; see `of`."""
         self.judged = judged
-        self._within: dict[int, tuple[Indices, Judged]] = {}
 
     @classmethod
-    def of(cls, judged: Judged, *, below: float | None = None) -> "Near":
-        """Of a family. `below`: only those that cost less per GPU and hour asked for."""
-        found = _NEAR[judged.refused]
+    def of(cls, judged: Judged, *, below: float | None = None, alone: bool = False) -> "Near":
+        """Of a family. `below`: only those that cost less per GPU and hour asked for; `alone`: only those that the
+        change of one limit may let in.
+        """
+        found = (_ALONE if alone else _NEAR).take(judged.refused)
         if below is not None:
             found &= judged.price < below * (1.0 - _CLOSE)
-        return cls(judged.only(np.flatnonzero(found)))
+        return cls(judged.only(found.nonzero()[0]))
 
     def only(self, kept: Array) -> "Near":
         """Those for which it is true."""
@@ -50,68 +57,67 @@ class Near:
 
     def miss(self, index: int) -> NearMiss:
         """One of them."""
-        return NearMiss(self.judged.fit(index), self.judged.reasons(index), index)
+        return NearMiss(
+            self.judged.rack.candidate(index), self.judged.reasons(index), index, asked=self.judged.asked
+        )
 
-    def kept_out_within(self, reasons: tuple[Reason, ...]) -> tuple[Indices, Judged]:
-        """Those that nothing but these limits keeps out."""
-        mask = sum(BIT[reason] for reason in reasons)
-        if mask not in self._within:
-            found = np.flatnonzero(self.judged.refused & ~np.uint16(mask) == 0)
-            self._within[mask] = found, self.judged.only(found)
-        return self._within[mask]
+    def within(self, reasons: Iterable[Reason]) -> Array:
+        """Which of them nothing but these limits keeps out."""
+        others = ~np.uint16(sum(BIT[reason] for reason in reasons))
+        found: Array = self.judged.refused & others == 0
+        return found
 
-    def alike(self, wanted: Callable[[int], bool] = lambda _mask: True) -> Iterator[Indices]:
-        """Offers that the same limits keep out in the same manner, for masks that are `wanted`: one change for one of
-        them fits the nearer ones.
+    def alike(self) -> Iterator[Indices]:
+        """Offers that the same limits keep out in the same manner, nearest first; ties by provider and id. One change
+        for one of them fits the nearer ones.
         """
-        manners, which = np.unique(self._manner, return_inverse=True)
-        order = np.argsort(which, kind="stable")
-        for members in np.split(order, np.cumsum(np.bincount(which, minlength=len(manners)))[:-1]):
-            if len(members) and wanted(int(self.judged.refused[members[0]])):
-                yield members
+        if not len(self):
+            return
+        far, manner = self._far, self._manner
+        order = manner.argsort(kind="stable") if far is None else np.lexsort((far, manner))
+        manners = manner.take(order)
+        starts = (manners[1:] != manners[:-1]).nonzero()[0] + 1
+        for start, end in pairwise([0, *starts.tolist(), len(order)]):
+            yield order[start:end]
+
+    @cached_property
+    def _concerned(self) -> int:
+        """The limits that keep out any of them."""
+        return int(np.bitwise_or.reduce(self.judged.refused))
 
     @cached_property
     def _manner(self) -> Array:
         """What decides which change would let an offer in: the limits, and what of its own they are about."""
-        rows, mask = self.judged.rack.rows, self.judged.refused.astype(np.int64)
-
-        more = self.judged.gpus > self.judged.asked.request.gpu_count
-        manner: Array = mask << 1 | (more & (mask & BIT[Reason.COUNT] != 0))
-        for place, (reason, number) in enumerate(
-            (
-                (Reason.REGION, rows["place"]),
-                (Reason.GPU, rows["model"]),
-                (Reason.PROVIDER, self._sellers[rows["terms"]]),
-            )
-        ):
-            concerned = mask & BIT[reason] != 0
-            if concerned.any():
-                manner |= np.where(concerned, number.astype(np.int64) + 1, 0) << _MASK_BITS + place * _WIDTH
+        mask = self.judged.refused.astype(np.int64)
+        manner: Array = mask << 1
+        if self._concerned & BIT[Reason.COUNT]:
+            more = self.judged.gpus > self.judged.asked.request.gpu_count
+            manner |= more & (mask & BIT[Reason.COUNT] != 0)
+        for place, (reason, number) in enumerate(_OF_ITS_OWN.items()):
+            bit = BIT[reason]
+            if self._concerned & bit:
+                own = number(self.judged).astype(np.int64) + 1
+                manner |= np.where(mask & bit, own, 0) << _MASK_BITS + place * _WIDTH
         return manner
 
     @cached_property
-    def _sellers(self) -> Array:
-        """A number for each provider, by terms."""
-        names: dict[str, int] = {}
-        return np.array(
-            [names.setdefault(one.provider.name, len(names)) for one in self.judged.rack.terms],
-            dtype=np.int64,
-        )
-
-    def farness(self, members: Indices) -> Array:
-        """Of like offers: grows with what each limit would have to give."""
-        far = np.zeros(len(members))
-        for reason in self.judged.reasons(int(members[0])):
-            measure = _FARNESS.get(reason)
-            if measure is not None:
-                far += measure(self.judged)[members]
+    def _far(self) -> Array | None:
+        """Grows with what each limit would have to give: of like offers the smallest is the nearest. None: of like
+        offers none is nearer.
+        """
+        far: Array | None = None
+        for reason, measure in _FARNESS.items():
+            bit = BIT[reason]
+            if self._concerned & bit:
+                one = np.where(self.judged.refused & bit, measure(self.judged), 0.0)
+                far = one if far is None else far + one
         return far
 
-    def nearest(self, members: Indices, most: int) -> Indices:
-        """The nearest of like offers; ties by provider and id."""
-        if len(members) <= 1:
-            return members
-        return members[np.argsort(self.farness(members), kind="stable")[:most]]
+
+def _sellers(judged: Judged) -> Array:
+    """A number for each provider."""
+    names: dict[str, int] = {}
+    return judged.of_providers(lambda name: names.setdefault(name, len(names)))
 
 
 def _latency(judged: Judged) -> Array:
@@ -129,6 +135,13 @@ def _count(judged: Judged) -> Array:
     return np.maximum(judged.gpus / wanted, wanted / judged.gpus)
 
 
+_OF_ITS_OWN: Mapping[Reason, Callable[[Judged], Array]] = MappingProxyType(
+    {
+        Reason.REGION: lambda judged: judged.rack.rows["place"],
+        Reason.GPU: lambda judged: judged.rack.rows["model"],
+        Reason.PROVIDER: _sellers,
+    }
+)
 _FARNESS: Mapping[Reason, Callable[[Judged], Array]] = MappingProxyType(
     {
         Reason.COUNT: _count,

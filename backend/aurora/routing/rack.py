@@ -44,6 +44,7 @@ ROW = np.dtype(
         ("place", "i4"),
         ("terms", "i4"),
         ("spot", "?"),
+        ("custom", "?"),  # any number of GPUs can be cut of it
     ]
 )
 """What is known of an offer and its host. Not a number: nobody says."""
@@ -183,14 +184,10 @@ class Rack:
 
     def only(self, indices: Indices) -> "Rack":
         """Some of them, in their order, as they are shown."""
-        return replace(
-            self,
-            candidates=_Picked(self, indices),
-            rows=self.rows.take(indices),
-            room=self.room[indices],
-            index=_NOWHERE,
-            taken=_NOTHING_TAKEN,
-        )
+        return Rack(
+            self.family, _Picked(self, indices), self.rows.take(indices), self.room[indices],
+            self.models, self.places, self.terms, _NOWHERE, _NOTHING_TAKEN,
+        )  # fmt: skip
 
     @classmethod
     def joined(cls, racks: Sequence["Rack"]) -> "Rack":
@@ -215,7 +212,10 @@ class Rack:
 
     def with_room_of(self, racks: Sequence["Rack"]) -> "Rack":
         """As `joined` of racks that differ from the ones that this was joined of in what is taken off alone."""
-        return replace(self, room=np.concatenate([rack.room for rack in racks]), taken=_Shifted(racks))
+        return Rack(
+            self.family, self.candidates, self.rows, np.concatenate([rack.room for rack in racks]),
+            self.models, self.places, self.terms, self.index, _Shifted(racks),
+        )  # fmt: skip
 
     def counted(self) -> Mapping[frozenset[str], int]:
         """How many there are in each place."""
@@ -300,6 +300,7 @@ class _Numbers:
             self.places(offer.regions),
             self._number(candidate.provider, offer.min_rental_minutes),
             offer.spot,
+            candidate.provider.abilities.custom_sizes,
         )
 
     def _number(self, provider: ProviderState, minutes: int) -> int:
@@ -363,6 +364,13 @@ class _Shifted(Mapping[int, Candidate]):
         if not 0 <= place < len(self._taken):
             raise KeyError(index)
         return self._taken[place][index - self._starts[place]]
+
+    def get(self, index: int, default: T | None = None) -> Candidate | T | None:  # type: ignore[override]
+        """As every mapping's, without an exception for each that is not taken: nearly none is."""
+        place = bisect_right(self._starts, index) - 1
+        if not 0 <= place < len(self._taken):
+            return default
+        return self._taken[place].get(index - self._starts[place], default)
 
     def __iter__(self) -> Iterator[int]:
         return (

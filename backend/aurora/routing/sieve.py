@@ -4,15 +4,15 @@ A decision looks at tens of thousands of offers and prints a handful of sentence
 whole columns (`judged`); their sentences (`filters`) are only asked for when somebody reads them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import overload
 
 import numpy as np
 
-from aurora.routing.columns import Indices
-from aurora.routing.filters import Elimination, Reason, gpu, is_elsewhere, region, told
+from aurora.routing.columns import Array, Indices
+from aurora.routing.filters import Elimination, Reason, elsewhere, gpu, region, told
 from aurora.routing.fit import Asked, Fit
 from aurora.routing.judged import Judged
 from aurora.routing.rack import Rack
@@ -20,6 +20,20 @@ from aurora.routing.snapshot import MarketSnapshot
 
 _LOOKED_AT = 12
 """Refused offers among which examples are picked."""
+_ABOUT: Mapping[Reason, Callable[[Judged, int], Hashable]] = MappingProxyType(
+    {
+        Reason.COUNT: lambda judged, at: judged.gpus.item(at),
+        Reason.VRAM: lambda judged, at: judged.rack.rows["vram"].item(at),
+        Reason.LATENCY: lambda judged, at: judged.latency_ms.item(at),
+        Reason.REPUTATION: lambda judged, at: judged.rack.rows["reputation"].item(at),
+        Reason.CAPACITY: lambda judged, at: (judged.rack.room.item(at), judged.needed.item(at)),
+        Reason.SPOT: lambda _judged, _at: None,
+        Reason.PROVIDER: lambda judged, at: judged.rack.rows["terms"].item(at),
+        Reason.STALE: lambda judged, at: judged.rack.rows["seen_at"].item(at),
+        Reason.G_SCORE: lambda judged, at: judged.rack.rows["g_score"].item(at),
+    }
+)
+"""The figure of an offer that a filter's sentence is about. (Prices and abilities take more than one.)"""
 _OF_GROUPS = MappingProxyType({Reason.REGION: "place", Reason.GPU: "model"})
 """Said of all offers of one place, or of one model: the column that has it."""
 
@@ -41,10 +55,13 @@ class Passed(Sequence[Fit]):
     def __getitem__(self, index: int | slice) -> Fit | Sequence[Fit]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+        return self.one(range(len(self))[index])
+
+    def one(self, place: int) -> Fit:
+        """One of them, counted from the first."""
         made = self._made.get(place)
         if made is None:
-            made = self._made[place] = self.judged.fit(int(self.judged.passing[place]))
+            made = self._made[place] = self.judged.fit(self.judged.passing.item(place))
         return made
 
 
@@ -128,62 +145,73 @@ class Eliminations(Sequence[Elimination]):
         """
         different: dict[str, Elimination] = {}
         more: list[Elimination] = []
-        for entry in islice(self._few_of_each(reason, most), _LOOKED_AT):
-            if entry.detail not in different:
-                different[entry.detail] = entry
+        said: dict[Hashable, str] = {}
+        for rack, index in islice(self._few_of_each(reason, most), _LOOKED_AT):
+            about = self._about(reason, rack, index)
+            detail = said.get(about)
+            if detail is None:
+                detail = said[about] = told(reason, rack.candidate(index), self._asked) or ""
+            if detail not in different:
+                different[detail] = Elimination(rack.candidate(index).id, reason, detail)
                 if len(different) == most:
                     break
             elif repeat and len(more) < most:
-                more.append(entry)
+                more.append(Elimination(rack.candidate(index).id, reason, detail))
         return list(islice([*different.values(), *more], most))
 
-    def _few_of_each(self, reason: Reason, most: int) -> Iterator[Elimination]:
-        """Of offers of which the same is said because of their place or model, only the first."""
+    def _about(self, reason: Reason, rack: Rack, index: int) -> Hashable:
+        """What the sentence depends on: of offers with the same the same is said."""
+        by, look = _OF_GROUPS.get(reason), _ABOUT.get(reason)
+        if by is not None:
+            return by, rack.rows[by].item(index), id(rack)
+        return index if look is None else look(self._judged, index)
+
+    def _few_of_each(self, reason: Reason, most: int) -> Iterator[tuple[Rack, int]]:
+        """Of offers of which the same is said because of their place or model, only the first, and some more."""
         if not self.counts.get(reason):
             return
-        found = self._judged.refused_first_by(reason)
-        if reason not in _OF_GROUPS:
-            yield from (self._one(index, reason) for index in found[:_LOOKED_AT].tolist())
+        own, found = self._judged.rack, self._judged.refused_first_by(reason)
+        by = _OF_GROUPS.get(reason)
+        if by is None:
+            yield from ((own, index) for index in found[:_LOOKED_AT].tolist())
             return
-        for index in _few(self._judged.rack, found, most, by=_OF_GROUPS[reason]):
-            yield self._one(index, reason)
-        for rack in self._others():
-            for index in _few(rack, self._where(rack, reason), most, by=_OF_GROUPS[reason]):
-                yield self._other(rack, index)
+        others = ((rack, self._where(rack, reason)) for rack in self._others())
+        for rack, where in chain([(own, found)], others):
+            yield from ((rack, index) for index in _few(rack.rows[by].take(where), where, most))
 
     def _where(self, rack: Rack, reason: Reason) -> Indices:
-        elsewhere = np.array([is_elsewhere(places, self._asked) for places in rack.places], dtype=bool)
-        wanted = elsewhere if reason is Reason.REGION else ~elsewhere
-        return np.flatnonzero(wanted[rack.rows["place"]])
+        wanted = [far is (reason is Reason.REGION) for far in elsewhere(rack.places, self._asked)]
+        if False not in wanted:
+            return np.arange(len(rack))
+        return np.flatnonzero(np.array(wanted).take(rack.rows["place"]))
 
 
-def _few(rack: Rack, found: Indices, most: int, *, by: str) -> Iterator[int]:
-    """The first of each place or model, then some more of the first ones."""
-    numbers, met = rack.rows[by][found], set()
-    for number in range(len(rack.places if by == "place" else rack.models)):
-        at = int(np.argmax(numbers == number)) if len(found) else 0
-        if at < len(found) and numbers[at] == number:
+def _few(numbers: Array, where: Indices, most: int) -> Iterator[int]:
+    """The first of each place or model, by its number; then some more of the first ones."""
+    met: set[int] = set()
+    for number in range(int(numbers.max(initial=-1)) + 1):
+        at = int((numbers == number).argmax())
+        if numbers[at] == number:
             met.add(at)
-            yield int(found[at])
-    yield from (int(found[at]) for at in range(min(most, len(found))) if at not in met)
+            yield where.item(at)
+    yield from (where.item(at) for at in range(min(most, len(where))) if at not in met)
 
 
 def sift(snapshot: MarketSnapshot, asked: Asked) -> tuple[Passed, Eliminations]:
     """Part the candidates into those that meet every limit and those that do not, each with its first reason."""
     judged = Judged.of(snapshot, asked)
-    counts = dict(judged.counts)
-    _count_others(snapshot, asked, like=judged.rack, counts=counts)
     family = asked.request.gpu.family
-    return Passed(judged), Eliminations(judged, counts=counts, others=lambda: snapshot.besides(family))
+    return Passed(judged), Eliminations(
+        judged, counts=_with_others(judged, snapshot), others=lambda: snapshot.besides(family)
+    )
 
 
-def _count_others(snapshot: MarketSnapshot, asked: Asked, *, like: Rack, counts: dict[Reason, int]) -> None:
-    """Add the offers of other families: those elsewhere fail by the region, the rest by the GPU."""
-    placed: dict[frozenset[str], int] = {}
-    for aisle in snapshot.aisles:
-        for places, number in aisle.placed.items():
-            placed[places] = placed.get(places, 0) + number
-    for places, number in like.counted().items():
-        placed[places] -= number
-    for places, number in placed.items():
-        counts[Reason.REGION if is_elsewhere(places, asked) else Reason.GPU] += number
+def _with_others(judged: Judged, snapshot: MarketSnapshot) -> Mapping[Reason, int]:
+    """With the offers of other families: those elsewhere fail by the region, the rest by the GPU."""
+    placed, own = snapshot.placed, judged.counts
+    far = elsewhere(placed, judged.asked)
+    numbers = {True: 0, False: 0}
+    for is_far, number in zip(far, placed.values(), strict=True):
+        numbers[is_far] += number
+    near = len(judged.rack) - own[Reason.REGION]
+    return {**own, Reason.REGION: numbers[True], Reason.GPU: own[Reason.GPU] + numbers[False] - near}

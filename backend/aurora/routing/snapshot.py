@@ -23,18 +23,25 @@ class Aisle:
     @classmethod
     def of(cls, racks: Iterable[Rack]) -> "Aisle":
         found = {rack.family: rack for rack in racks}
-        placed: dict[frozenset[str], int] = {}
-        for rack in found.values():
-            for regions, number in rack.counted().items():
-                placed[regions] = placed.get(regions, 0) + number
-        return cls(found, placed)
+        return cls(found, _added_up(rack.counted() for rack in found.values()))
+
+
+def _added_up(parts: Iterable[Mapping[frozenset[str], int]]) -> Mapping[frozenset[str], int]:
+    found: dict[frozenset[str], int] = {}
+    for part in parts:
+        for places, number in part.items():
+            found[places] = found.get(places, 0) + number
+    return found
 
 
 class Joiner:
-    """Remembers the racks of a family as one rack, as long as their offers are the same. It changes no answer."""
+    """Remembers the racks of a family as one rack, as long as their offers are the same, and how many offers there are
+    in each place. It changes no answer.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[Rack, ...], Rack]] = {}
+        self._placed: tuple[tuple[Mapping[frozenset[str], int], ...], Mapping[frozenset[str], int]] = ((), {})
 
     def of(self, family: str, racks: tuple[Rack, ...]) -> Rack:
         """One rack with the offers of all."""
@@ -49,6 +56,19 @@ class Joiner:
             joined = joined.with_room_of(racks)
         self._known[family] = (racks, joined)
         return joined
+
+    def placed(self, aisles: tuple[Aisle, ...]) -> Mapping[frozenset[str], int]:
+        """How many offers there are in each place, in all aisles."""
+        parts, found = self._placed
+        if len(parts) != len(aisles) or any(
+            part is not aisle.placed for part, aisle in zip(parts, aisles, strict=True)
+        ):
+            parts, found = (
+                tuple(aisle.placed for aisle in aisles),
+                _added_up(aisle.placed for aisle in aisles),
+            )
+            self._placed = parts, found
+        return found
 
 
 def _same_rows(before: tuple[Rack, ...], racks: tuple[Rack, ...]) -> bool:
@@ -110,6 +130,11 @@ class MarketSnapshot:
         """The offers of one GPU family, in the order of provider and id."""
         racks = (aisle.racks.get(name) for aisle in self.aisles)
         return self.joiner.of(name, tuple(rack for rack in racks if rack is not None))
+
+    @property
+    def placed(self) -> Mapping[frozenset[str], int]:
+        """How many offers there are in each place, of all families."""
+        return self.joiner.placed(self.aisles)
 
     def besides(self, name: str) -> Iterable[Rack]:
         """The racks of all other families."""

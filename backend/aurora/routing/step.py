@@ -1,44 +1,53 @@
 """One limit moved just far enough for one offer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from math import ceil, floor
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from aurora.domain.gpu import GpuQuery
 from aurora.domain.health import ProviderStatus
-from aurora.domain.request import ComputeRequest
 from aurora.routing.candidate import Candidate
 from aurora.routing.decision import Change
 from aurora.routing.filters import Reason, total_cost, vram_gb
-from aurora.routing.fit import Asked, Fit
+from aurora.routing.fit import MAX_AGE, Asked, Fit
 from aurora.routing.scoring import BALANCED
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One limit moved just far enough for one offer. `request` None: no request can move it."""
+class Step(NamedTuple):
+    """One limit moved just far enough for one offer."""
 
     limit: str
     changes: tuple[Change, ...]
-    request: ComputeRequest | None
+    fields: Mapping[str, Any] | None
+    """Of the request, with what they would be; `filters.MAX_AGE` is the age that offers may have. None: no request can
+    move this limit.
+    """
     distance: float
-    max_age_s: float
 
 
-@dataclass(frozen=True, slots=True)
 class NearMiss:
     """An offer that one or two limits keep out."""
 
-    fit: Fit
-    reasons: tuple[Reason, ...]
-    index: int
-    """Among its like (`near.Near`)."""
+    __slots__ = ("_asked", "_fit", "candidate", "index", "reasons")
+
+    def __init__(
+        self, candidate: Candidate, reasons: tuple[Reason, ...], index: int, *, asked: Asked
+    ) -> None:
+        """`index` among its like (`near.Near`)."""
+        self.candidate = candidate
+        self.reasons = reasons
+        self.index = index
+        self._asked = asked
+        self._fit: Fit | None = None
 
     @property
-    def candidate(self) -> Candidate:
-        return self.fit.candidate
+    def fit(self) -> Fit:
+        """Under the request as it is."""
+        if self._fit is None:
+            self._fit = self._asked.fit(self.candidate)
+        return self._fit
 
 
 def step_for(reason: Reason, *, miss: NearMiss, asked: Asked) -> Step | None:
@@ -46,134 +55,89 @@ def step_for(reason: Reason, *, miss: NearMiss, asked: Asked) -> Step | None:
     return _STEPS[reason](miss, asked)
 
 
-def _step(
-    asked: Asked,
-    *changes: Change,
-    request: ComputeRequest | None,
-    distance: float,
-    max_age_s: float | None = None,
-) -> Step:
-    return Step(
-        changes[0].limit, changes, request, distance, asked.max_age_s if max_age_s is None else max_age_s
-    )
+def _step(limit: str, asked: str, instead: str, *, distance: float, **fields: Any) -> Step:
+    return Step(limit, (Change(limit, asked, instead),), fields, distance)
 
 
 def _region(miss: NearMiss, asked: Asked) -> Step | None:
     """To the nearest macro region in which the offer may be."""
-    origin = asked.request.latency_origin
-    rtt, nearest = min(
-        (asked.regions.latency_ms(origin, (place,)), place) for place in miss.fit.offer.regions
-    )
-    return _step(
-        asked,
-        Change("region", asked.request.region, nearest),
-        request=replace(asked.request, region=nearest),
-        distance=rtt / 100.0,
-    )
+    places = miss.candidate.offer.regions
+    rtt, nearest = min((asked.rtt_to[frozenset({place})], place) for place in places)
+    return _step("region", asked.request.region, nearest, distance=rtt / 100.0, region=nearest)
 
 
 def _gpu(miss: NearMiss, asked: Asked) -> Step | None:
     """Another form or memory size of the same family."""
     query = asked.request.gpu
-    keeps_size = query.vram_gb == miss.fit.offer.gpu.vram_gb
+    keeps_size = query.vram_gb == miss.candidate.offer.gpu.vram_gb
     wider = GpuQuery(query.family, vram_gb=query.vram_gb if keeps_size else None)
-    return _step(
-        asked,
-        Change("gpu_type", query.name, wider.name),
-        request=replace(asked.request, gpu=wider),
-        distance=0.2 if keeps_size else 0.6,
-    )
+    return _step("gpu_type", query.name, wider.name, distance=0.2 if keeps_size else 0.6, gpu=wider)
 
 
 def _count(miss: NearMiss, asked: Asked) -> Step | None:
     wanted, has = asked.request.gpu_count, miss.candidate.offer.gpu_count
     if has > wanted:
-        return _step(
-            asked,
-            Change("allow_larger", "false", "true"),
-            request=replace(asked.request, allow_larger=True),
-            distance=has / wanted - 1.0,
-        )
-    return _step(
-        asked,
-        Change("gpu_count", str(wanted), str(has)),
-        request=replace(asked.request, gpu_count=has),
-        distance=wanted / has - 1.0,
-    )
+        return _step("allow_larger", "false", "true", distance=has / wanted - 1.0, allow_larger=True)
+    return _step("gpu_count", str(wanted), str(has), distance=wanted / has - 1.0, gpu_count=has)
 
 
 def _vram(miss: NearMiss, asked: Asked) -> Step | None:
     has, least = vram_gb(asked.fit(miss.candidate)), asked.request.min_vram_gb
     if has is None or least is None:
         return None
-    return _step(
-        asked,
-        Change("min_vram_gb", f"{least:g}", f"{has:g}"),
-        request=replace(asked.request, min_vram_gb=has),
-        distance=least / has - 1.0 if has else 1.0,
-    )
+    distance = least / has - 1.0 if has else 1.0
+    return _step("min_vram_gb", f"{least:g}", f"{has:g}", distance=distance, min_vram_gb=has)
 
 
 def _latency(miss: NearMiss, asked: Asked) -> Step | None:
     needed, limit = float(ceil(asked.fit(miss.candidate).latency_ms)), asked.request.max_latency_ms
-    return _step(
-        asked,
-        Change("max_latency_ms", f"{limit:g}", f"{needed:g}"),
-        request=replace(asked.request, max_latency_ms=needed),
-        distance=_ratio(needed, limit) - 1.0,
-    )
+    distance = _ratio(needed, limit) - 1.0
+    return _step("max_latency_ms", f"{limit:g}", f"{needed:g}", distance=distance, max_latency_ms=needed)
 
 
 def _reputation(miss: NearMiss, asked: Asked) -> Step | None:
     has, least = float(floor(miss.candidate.reputation)), asked.request.min_reputation
-    return _step(
-        asked,
-        Change("min_reputation", f"{least:g}", f"{has:g}"),
-        request=replace(asked.request, min_reputation=has),
-        distance=(least - has) / 100.0,
-    )
+    distance = (least - has) / 100.0
+    return _step("min_reputation", f"{least:g}", f"{has:g}", distance=distance, min_reputation=has)
 
 
 def _price(miss: NearMiss, asked: Asked) -> Step | None:
     """To the next cent; `max_total_cost` too where it is what refuses, or would."""
     request, fit = asked.request, asked.fit(miss.candidate)
     changes: list[Change] = []
+    fields: dict[str, Decimal] = {}
     distance = 0.0
-    if fit.effective_usd > request.max_price:
-        needed = _next_cent(fit.effective_usd)
-        changes.append(Change("max_price", _dollars(request.max_price), _dollars(needed)))
-        distance = _ratio(float(needed), float(request.max_price)) - 1.0
-        request = replace(request, max_price=needed)
     cost = total_cost(fit, asked)
-    if request.max_total_cost is not None and cost > request.max_total_cost:
-        needed = _next_cent(cost)
-        changes.append(Change("max_total_cost", _dollars(request.max_total_cost), _dollars(needed)))
-        distance += _ratio(float(needed), float(request.max_total_cost)) - 1.0
-        request = replace(request, max_total_cost=needed)
-    return _step(asked, *changes, request=request, distance=distance) if changes else None
+    for limit, most, price in (
+        ("max_price", request.max_price, fit.effective_usd),
+        ("max_total_cost", request.max_total_cost, cost),
+    ):
+        if most is not None and price > most:
+            needed = fields[limit] = _next_cent(price)
+            changes.append(Change(limit, _dollars(most), _dollars(needed)))
+            distance += _ratio(float(needed), float(most)) - 1.0
+    return Step(changes[0].limit, tuple(changes), fields, distance) if changes else None
 
 
-def _spot(_miss: NearMiss, asked: Asked) -> Step | None:
-    return _step(
-        asked, Change("spot", "false", "true"), request=replace(asked.request, spot=True), distance=0.5
-    )
+def _spot(_miss: NearMiss, _asked: Asked) -> Step | None:
+    return _step("spot", "false", "true", distance=0.5, spot=True)
 
 
 def _provider(miss: NearMiss, asked: Asked) -> Step | None:
     """The tenant's own lists can change, and the policy that refuses; a state can only be waited for."""
     request, name = asked.request, miss.candidate.offer.provider
-    if name in request.exclude_providers:
-        left = request.exclude_providers - {name}
-        change = Change("exclude_providers", _listed(request.exclude_providers), _listed(left))
-        return _step(asked, change, request=replace(request, exclude_providers=left), distance=0.5)
-    if request.providers and name not in request.providers:
-        wider = request.providers | {name}
-        change = Change("providers", _listed(request.providers), _listed(wider))
-        return _step(asked, change, request=replace(request, providers=wider), distance=0.5)
+    without, only = request.exclude_providers, request.providers
+    if name in without:
+        left = without - {name}
+        return _step(
+            "exclude_providers", _listed(without), _listed(left), distance=0.5, exclude_providers=left
+        )
+    if only and name not in only:
+        wider = only | {name}
+        return _step("providers", _listed(only), _listed(wider), distance=0.5, providers=wider)
     if asked.rejection(asked.state(miss.candidate.provider)) is not None:
-        change = Change("policy", request.policy, BALANCED.name)
-        return _step(asked, change, request=replace(request, policy=BALANCED.name), distance=1.0)
-    return _step(asked, Change(name, *_state_change(miss, asked)), request=None, distance=2.0)
+        return _step("policy", request.policy, BALANCED.name, distance=1.0, policy=BALANCED.name)
+    return Step(name, (Change(name, *_state_change(miss, asked)),), None, distance=2.0)
 
 
 def _state_change(miss: NearMiss, asked: Asked) -> tuple[str, str]:
@@ -188,26 +152,17 @@ def _state_change(miss: NearMiss, asked: Asked) -> tuple[str, str]:
 
 
 def _stale(miss: NearMiss, asked: Asked) -> Step | None:
-    needed = float(ceil((asked.now - miss.candidate.offer.seen_at).total_seconds()))
-    return _step(
-        asked,
-        Change("offer_max_age", f"{asked.max_age_s:g} s", f"{needed:g} s"),
-        request=asked.request,
-        distance=1.0 + needed / asked.max_age_s if asked.max_age_s > 0 else needed,
-        max_age_s=needed,
-    )
+    needed, most = float(ceil((asked.now - miss.candidate.offer.seen_at).total_seconds())), asked.max_age_s
+    distance = 1.0 + needed / most if most > 0 else needed
+    return _step("offer_max_age", f"{most:g} s", f"{needed:g} s", distance=distance, **{MAX_AGE: needed})
 
 
 def _g_score(miss: NearMiss, asked: Asked) -> Step | None:
     has, least = miss.candidate.g_score, asked.request.min_g_score
     if has is None or least is None:
         return None
-    return _step(
-        asked,
-        Change("min_g_score", f"{least:g}", f"{floor(has):g}"),
-        request=replace(asked.request, min_g_score=float(floor(has))),
-        distance=(least - has) / 100.0,
-    )
+    instead, distance = float(floor(has)), (least - has) / 100.0
+    return _step("min_g_score", f"{least:g}", f"{instead:g}", distance=distance, min_g_score=instead)
 
 
 _STEPS: Mapping[Reason, Callable[[NearMiss, Asked], Step | None]] = MappingProxyType(

@@ -17,7 +17,7 @@ from aurora.routing.fit import DEFAULT_MAX_AGE_S, Asked
 from aurora.routing.judged import Judged
 from aurora.routing.near import Near
 from aurora.routing.policies import POLICIES
-from aurora.routing.relaxation import Way, ways_in
+from aurora.routing.relaxation import Way, way_in
 from aurora.routing.router import circumstances, decide
 from aurora.routing.scoring import Policy, policy_named
 from aurora.routing.snapshot import MarketSnapshot
@@ -108,7 +108,8 @@ def _worth_trying(question: _Question, found: Sequence[Alternative]) -> Iterator
     """Single limits first; then pairs, without those that one of the two alone has done as well by then."""
     by_limits: dict[tuple[str, ...], dict[tuple[Change, ...], Way]] = {}
     for miss in _promising(question):
-        for way in ways_in(miss, question.asked):
+        way = way_in(miss, question.asked)
+        if way is not None:
             by_limits.setdefault(way.limits, {}).setdefault(way.changes, way)
     alone = [way for limits, ways in by_limits.items() if len(limits) == 1 for way in _few(ways.values())]
     yield from sorted(alone, key=lambda way: (way.distance, way.miss.candidate.id))
@@ -126,8 +127,9 @@ def _promising(question: _Question) -> Iterator[NearMiss]:
         near = near.only(_may_be_better(near.judged, question.chosen))
     price, latency_ms = near.judged.price, near.judged.latency_ms
     for members in near.alike():
-        picked = near.nearest(members, 2).tolist()
-        # `argmin` takes the first of equal ones: they are in the order of provider and id.
+        picked = members[:2].tolist()
+        # `argmin` takes the first of equal ones: let them be in the order of provider and id.
+        members = np.sort(members)
         picked += [int(members[np.argmin(figures[members])]) for figures in (price, latency_ms)]
         yield from map(near.miss, picked)
 
@@ -156,15 +158,15 @@ def _few(ways: Iterable[Way]) -> list[Way]:
 
 def _tried(way: Way, question: _Question) -> Alternative | None:
     """Decide again with the change made; None when that gives nothing new or nothing better."""
-    last, asked = way.steps[-1], question.asked
-    snapshot = question.snapshot
-    if last.request is None:
+    fields, snapshot = way.fields, question.snapshot
+    if fields is None:
         snapshot = revived(snapshot, way.miss.candidate.offer.provider)
+    asked = question.asked.changed(fields or {})
     then = decide(
         snapshot,
-        last.request or asked.request,
+        asked.request,
         now=asked.now,
-        max_age_s=last.max_age_s,
+        max_age_s=asked.max_age_s,
         policies=question.policies,
     )
     before = {one.offer_id for one in question.baseline.ranked}

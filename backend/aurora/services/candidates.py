@@ -116,7 +116,7 @@ class Candidates:
             attempt=number,
             parent_decision=deployment.decision_id,
         )
-        record = decision_record(decision, request, context=context, holds=self._market.holds(request.gpu))
+        record = decision_record(decision, request, context=context, holds=self._market.held(request.gpu))
         return ChosenAttempt(attempt, {**record, "chosen": chosen.offer_id}, hold, knew)
 
     def _request(

@@ -1,18 +1,18 @@
 """A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, who was refused, what would change it."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from aurora.db.repositories.holds import Hold
 from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import Decision, RankedOffer, Relaxation
 from aurora.routing.filters import Elimination
 from aurora.services.request_record import to_record
+from aurora.services.takers import HoldRecord
 
 _KEPT = 20
-_EXAMPLES = 5
+_EXAMPLES = 3
 """Refused offers kept per reason."""
 
 
@@ -29,7 +29,7 @@ class DecisionContext:
 
 
 def decision_record(
-    decision: Decision, request: ComputeRequest, *, context: DecisionContext, holds: Iterable[Hold]
+    decision: Decision, request: ComputeRequest, *, context: DecisionContext, holds: Iterable[HoldRecord]
 ) -> dict[str, Any]:
     """The columns of `decisions` (learning.md's decision log)."""
     chosen = decision.chosen
@@ -55,7 +55,7 @@ def decision_record(
             "total": decision.total,
         },
         "eliminated": eliminated_record(decision),
-        "holds": [hold_record(one) for one in holds],
+        "holds": list(holds),
         "relaxations": [relaxation_record(one) for one in decision.relaxations],
         "chosen": None if chosen is None else chosen.offer_id,
         "rationale": decision.rationale,
@@ -71,23 +71,24 @@ def decision_record(
 
 def ranked_record(one: RankedOffer) -> dict[str, Any]:
     """One ranked offer with its score by term and the features that it was scored on."""
-    offer = one.fit.offer
+    fit, candidate = one.fit, one.fit.candidate
+    offer = candidate.offer
     return {
-        "offer": one.offer_id,
+        "offer": offer.id,
         "provider": offer.provider,
         "gpu_type": offer.gpu.name,
-        "gpu_count": one.fit.gpus,
+        "gpu_count": fit.gpus,
         "region": offer.region_raw,
         "regions": sorted(offer.regions),
-        "usd_per_hour": str(one.price_usd_per_hour),
-        "usd_per_gpu_hour": str(one.price_usd_per_gpu_hour),
-        "price_kind": one.price_kind.value,
+        "usd_per_hour": str(fit.usd_per_hour),
+        "usd_per_gpu_hour": str(fit.usd_per_gpu_hour),
+        "price_kind": offer.price_kind.value,
         "seen_at": offer.seen_at.isoformat(),
-        "latency_ms": one.estimated_latency_ms,
-        "reputation": one.candidate.reputation,
-        "g_score": one.candidate.g_score,
-        "free": one.candidate.free,
-        "total": one.candidate.total,
+        "latency_ms": fit.latency_ms,
+        "reputation": candidate.reputation,
+        "g_score": candidate.g_score,
+        "free": candidate.free,
+        "total": candidate.total,
         "score": _finite(one.score),
         "terms": dict(one.terms),
     }
@@ -116,15 +117,8 @@ def _example(entry: Elimination) -> dict[str, str]:
     return {"offer": entry.offer_id, "detail": entry.detail}
 
 
-def hold_record(hold: Hold) -> dict[str, Any]:
-    return {
-        "offer": hold.offer_id,
-        "reason": hold.reason,
-        "deployment": hold.deployment_id,
-        "attempt": hold.attempt,
-    }
-
-
 def relaxation_record(one: Relaxation) -> dict[str, Any]:
-    changes: list[Mapping[str, Any]] = [asdict(change) for change in one.changes]
+    changes = [
+        {"limit": change.limit, "asked": change.asked, "instead": change.instead} for change in one.changes
+    ]
     return {"text": str(one), "changes": changes, "offers": one.offers}

@@ -24,6 +24,7 @@ from aurora.routing.performance import Telemetry
 from aurora.routing.snapshot import Joiner, MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.shelf import Shelf
+from aurora.services.takers import HoldRecord
 
 _AT_ONCE = 100
 """Offers that are looked at anew between two decisions: a millisecond or two. The first time it is all of a market's; of
@@ -145,11 +146,13 @@ class Market:
         self._snapshot = self._with_telemetry(self._snapshot)
         return self._snapshot
 
-    def holds(self, query: GpuQuery | None = None) -> tuple[Hold, ...]:
-        """What is taken now; with `query` what is taken of those GPUs, as the present snapshot shows it."""
-        if query is None:
-            return self._overlay.present(self._clock.now())
-        return tuple(chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values()))
+    def holds(self) -> tuple[Hold, ...]:
+        """What is taken now."""
+        return self._overlay.present(self._clock.now())
+
+    def held(self, query: GpuQuery) -> Iterable[HoldRecord]:
+        """What is taken of these GPUs, as the present snapshot shows it and as a decision keeps it."""
+        return chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values())
 
     async def refresh(self, rest: Callable[[], Awaitable[None]] = give_way) -> None:
         """Take on newer reputations, latencies and G-Scores, and what decisions have not yet seen of a large change.

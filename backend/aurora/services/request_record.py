@@ -1,7 +1,7 @@
 """A request as plain data and back, so that a restart routes on exactly what was asked."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ _PLAIN = (
     "gpu_count", "max_latency_ms", "min_reputation", "region", "home_region", "min_vram_gb", "min_g_score",
     "spot", "allow_larger", "policy", "max_attempts", "tenant", "seed",
 )  # fmt: skip
+_WEIGHTS = tuple(weight.name for weight in fields(Weights))
 
 
 def to_record(request: ComputeRequest) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def to_record(request: ComputeRequest) -> dict[str, Any]:
     record["gpu_hours"] = str(request.gpu_hours)
     record["max_price"] = str(request.max_price)
     record["max_total_cost"] = None if request.max_total_cost is None else str(request.max_total_cost)
-    record["weights"] = asdict(request.weights)
+    record["weights"] = {name: getattr(request.weights, name) for name in _WEIGHTS}
     record["providers"] = sorted(request.providers)
     record["exclude_providers"] = sorted(request.exclude_providers)
     record["on_interruption"] = request.on_interruption.value

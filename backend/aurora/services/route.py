@@ -223,7 +223,7 @@ class RouteService:
         decision = self._decide(request)
         context = DecisionContext(new_id("dec"), request_id, self._parts.identity.config_version)
         record = decision_record(
-            decision, request, context=context, holds=self._parts.market.holds(request.gpu)
+            decision, request, context=context, holds=self._parts.market.held(request.gpu)
         )
         purchase = None
         if decision.chosen is not None:

@@ -9,7 +9,7 @@ from aurora.domain.offer import Offer, seen_again
 from aurora.routing.candidate import Candidate
 from aurora.routing.rack import Rack
 from aurora.routing.snapshot import Aisle
-from aurora.services.takers import Takers
+from aurora.services.takers import HoldRecord, Takers
 
 _PORTION = 100
 _NOTHING: Mapping[str, Offer] = MappingProxyType({})
@@ -191,7 +191,7 @@ class Shelf:
         if takers is not None:
             takers.drop(offer_ids)
 
-    def takers(self, query: GpuQuery) -> Iterable[Hold]:
+    def takers(self, query: GpuQuery) -> Iterable[HoldRecord]:
         """Who took what is taken off the offers of these GPUs."""
         takers = self._takers.get(query.family)
         return () if takers is None else takers.of(query)

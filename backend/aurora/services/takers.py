@@ -1,27 +1,60 @@
-"""Who holds what is taken off the offers of one GPU family at one provider."""
+"""Who holds what is taken off the offers of one GPU family at one provider, as decisions keep it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.gpu import GpuModel, GpuQuery
 
+HoldRecord = Mapping[str, Any]
+"""A hold as a decision keeps it. Shared by all decisions: it never changes."""
+
+
+def hold_record(hold: Hold) -> HoldRecord:
+    """What is taken, why and by whom."""
+    return {
+        "offer": hold.offer_id,
+        "reason": hold.reason,
+        "deployment": hold.deployment_id,
+        "attempt": hold.attempt,
+    }
+
+
+@dataclass(slots=True)
+class _Taker:
+    hold: Hold
+    gpu: GpuModel
+    """Of the first offer that it is on."""
+    offers: int
+    """On how many it is."""
+
 
 class Takers:
-    """Each hold once, although one that is on a machine is on all offers of that machine."""
+    """Each hold once, although one that is on a machine is on all offers of that machine.
+
+    A busy family has hundreds, and every decision keeps them all: their records are made once, by GPU.
+    """
 
     def __init__(self) -> None:
         self._of: dict[str, Sequence[Hold]] = {}
         """By offer id."""
-        self._known: dict[int, tuple[Hold, GpuModel, int]] = {}
-        """By identity: the hold, the GPU of what it is on, and on how many offers it is."""
+        self._known: dict[int, _Taker] = {}
+        """By the hold's identity."""
+        self._records: dict[GpuModel, dict[int, HoldRecord]] = {}
 
     def put(self, offer_id: str, gpu: GpuModel, holds: Sequence[Hold]) -> None:
         """These are what is taken off the offer from now on."""
         self.drop((offer_id,))
         self._of[offer_id] = holds
         for hold in holds:
-            _, _, times = self._known.get(id(hold), (hold, gpu, 0))
-            self._known[id(hold)] = (hold, gpu, times + 1)
+            known = self._known.get(id(hold))
+            if known is not None:
+                known.offers += 1
+                continue
+            self._known[id(hold)] = _Taker(hold, gpu, 1)
+            self._records.setdefault(gpu, {})[id(hold)] = hold_record(hold)
 
     def drop(self, offer_ids: Iterable[str]) -> None:
         """Nothing is taken off these."""
@@ -29,10 +62,20 @@ class Takers:
             return
         for offer_id in offer_ids:
             for hold in self._of.pop(offer_id, ()):
-                known, gpu, times = self._known.pop(id(hold))
-                if times > 1:
-                    self._known[id(hold)] = (known, gpu, times - 1)
+                known = self._known[id(hold)]
+                known.offers -= 1
+                if not known.offers:
+                    del self._known[id(hold)]
+                    self._forget(known)
 
-    def of(self, query: GpuQuery) -> Iterator[Hold]:
+    def _forget(self, taker: _Taker) -> None:
+        records = self._records[taker.gpu]
+        del records[id(taker.hold)]
+        if not records:
+            del self._records[taker.gpu]
+
+    def of(self, query: GpuQuery) -> Iterator[HoldRecord]:
         """Those on the GPUs asked for."""
-        return (hold for hold, gpu, _ in self._known.values() if query.matches(gpu))
+        return chain.from_iterable(
+            records.values() for gpu, records in self._records.items() if query.matches(gpu)
+        )

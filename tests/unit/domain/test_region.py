@@ -188,3 +188,10 @@ def test_latency_is_the_median_round_trip_and_the_worst_where_the_place_is_not_c
 def test_latency_from_nowhere_is_refused() -> None:
     with pytest.raises(InvalidRequest):
         TABLE.latency_ms("atlantis", {"us-west"})
+    with pytest.raises(InvalidRequest):
+        TABLE.from_("atlantis")[frozenset({"us-west"})]
+
+
+def test_remembered_round_trips_are_those_of_the_table() -> None:
+    for places in (frozenset(US), frozenset[str](), frozenset(US)):
+        assert TABLE.from_("us-west")[places] == TABLE.latency_ms("us-west", places)

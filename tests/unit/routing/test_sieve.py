@@ -3,15 +3,16 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aurora.domain.gpu import GpuModel
+from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.request import ComputeRequest
 from aurora.routing.candidate import Candidate
-from aurora.routing.filters import Reason, told
-from aurora.routing.fit import Asked
+from aurora.routing.filters import LOOKED_AT_BY, Reason, told
+from aurora.routing.fit import MAX_AGE, Asked
 from aurora.routing.judged import Judged
 from aurora.routing.near import Near
 from aurora.routing.rack import Rack
@@ -61,6 +62,52 @@ def test_the_columns_are_what_the_filters_say_of_each_offer(
         figures = (judged.price[index], judged.latency_ms[index], judged.gpus[index], judged.needed[index])
         assert figures == (fit.price, fit.latency_ms, fit.gpus, fit.capacity_needed)
         assert abs(fit.price - float(fit.effective_usd)) <= 1e-12 * fit.price
+
+
+VALUES = {
+    "region": st.sampled_from(["global", "us-west", "eu-west"]),
+    "gpu": st.sampled_from([GpuQuery("a100"), GpuQuery("a100", "sxm", 80)]),
+    "allow_larger": st.booleans(),
+    "gpu_count": st.sampled_from([1, 2, 8]),
+    "min_vram_gb": st.sampled_from([None, 30.0, 48.0]),
+    "max_latency_ms": st.sampled_from([25.0, 80.0, 500.0]),
+    "min_reputation": st.sampled_from([0.0, 70.0, 95.0]),
+    "max_price": st.sampled_from([Decimal("0.40"), Decimal(2), Decimal(9)]),
+    "max_total_cost": st.sampled_from([None, Decimal("0.80"), Decimal(6)]),
+    "spot": st.booleans(),
+    "providers": st.sampled_from([frozenset[str](), frozenset({"vastai", "akash"})]),
+    "exclude_providers": st.sampled_from([frozenset[str](), frozenset({"akash"})]),
+    "policy": st.sampled_from(["balanced", "round-robin"]),
+    "min_g_score": st.sampled_from([None, 50.0]),
+    MAX_AGE: st.sampled_from([900.0, 60.0, 9000.0]),
+}
+
+
+def test_every_field_that_a_filter_is_named_for_is_changed_here() -> None:
+    assert set(LOOKED_AT_BY) < set(VALUES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=markets(), asked_for=requests(), values=st.fixed_dictionaries(VALUES), looked=st.booleans())
+def test_asking_only_the_filters_that_a_change_concerns_is_asking_all(
+    found: list[Candidate], asked_for: ComputeRequest, values: dict, looked: bool
+) -> None:
+    asked_for = replace(asked_for, gpu=GpuQuery("a100", vram_gb=asked_for.gpu.vram_gb))
+    asked = Asked(asked_for, regions=REGIONS, now=NOW, rejects=lambda state: {"salad": "no"}.get(state.name))
+    judged = Judged.of(snapshot(found), asked)
+    if looked:
+        assert len(judged.latency_ms) == len(judged.price) == len(judged.needed)
+    for one, other in [(name, name) for name in values] + list(pairwise(values)):
+        changes = {one: values[one], other: values[other]}
+        changed = asked.changed(changes)
+        everything = Judged(judged.rack, changed)
+
+        again = judged.again(changed, changes)
+
+        assert again.refused.tolist() == everything.refused.tolist()
+        assert again.price.tolist() == everything.price.tolist()
+        assert again.latency_ms.tolist() == everything.latency_ms.tolist()
+        assert again.gpus.tolist() == everything.gpus.tolist()
 
 
 @settings(max_examples=60, deadline=None)
@@ -159,6 +206,20 @@ def test_near_misses_are_those_that_one_or_two_filters_that_can_give_refuse(
 
     near = Near.of(Judged.of(snapshot(found), asked), below=below)
     assert [(miss.fit.candidate.id, miss.reasons) for miss in near] == expected
+
+
+@settings(max_examples=80, deadline=None)
+@given(found=markets(), asked_for=requests(), most=st.integers(1, 4))
+def test_examples_say_what_the_filters_say(
+    found: list[Candidate], asked_for: ComputeRequest, most: int
+) -> None:
+    _, eliminated = sift(snapshot(found), Asked(asked_for, regions=REGIONS, now=NOW))
+    everyone = list(eliminated)
+
+    for reason, number in eliminated.counts.items():
+        examples = eliminated.examples(reason, most)
+        assert set(examples) <= set(everyone)
+        assert len(examples) == len(set(examples)) <= min(most, number)
 
 
 def test_a_long_ranking_is_in_order_to_its_end() -> None:

@@ -88,7 +88,7 @@ async def test_the_stored_decision_names_examples_for_every_reason_chosen_or_not
 
     price = row["eliminated"]["price"]
     assert price["count"] == row["counts"]["price"] == (8 if usd == "1.00" else 9)
-    assert len(price["examples"]) == 5
+    assert len(price["examples"]) == 3
     assert all(
         one["offer"].startswith("fake:") and "per GPU-hour" in one["detail"] for one in price["examples"]
     )
@@ -104,9 +104,9 @@ def test_examples_are_as_different_as_there_are_sentences():
     assert [one["detail"] for one in kept["examples"]] == [
         "nothing is free",
         "0.5 free where 1 is needed",
-        *["nothing is free"] * 3,
+        "nothing is free",
     ]
-    assert len({one["offer"] for one in kept["examples"]}) == 5
+    assert len({one["offer"] for one in kept["examples"]}) == 3
 
 
 def test_every_reason_has_its_examples_and_the_counts_agree():

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 class DecisionOut(BaseModel):
     """A stored decision: the request as resolved, counts by reason, the top 20, the chosen one, the capacity held.
 
-    `eliminated` has, per reason, the count and up to five refused offers, each with its sentence.
+    `eliminated` has, per reason, the count and up to three refused offers, each with its sentence.
     """
 
     model_config = ConfigDict(
