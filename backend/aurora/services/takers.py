@@ -46,8 +46,9 @@ class Takers:
 
     def put(self, offer_id: str, gpu: GpuModel, holds: Sequence[Hold]) -> None:
         """These are what is taken off the offer from now on."""
-        self.drop((offer_id,))
+        before = self._of.get(offer_id, ())
         self._of[offer_id] = holds
+        # First those that are, then those that were: who is in both is neither forgotten nor written down again.
         for hold in holds:
             known = self._known.get(id(hold))
             if known is not None:
@@ -55,24 +56,26 @@ class Takers:
                 continue
             self._known[id(hold)] = _Taker(hold, gpu, 1)
             self._records.setdefault(gpu, {})[id(hold)] = hold_record(hold)
+        self._leave(before)
 
     def drop(self, offer_ids: Iterable[str]) -> None:
         """Nothing is taken off these."""
         if not self._of:
             return
         for offer_id in offer_ids:
-            for hold in self._of.pop(offer_id, ()):
-                known = self._known[id(hold)]
-                known.offers -= 1
-                if not known.offers:
-                    del self._known[id(hold)]
-                    self._forget(known)
+            self._leave(self._of.pop(offer_id, ()))
 
-    def _forget(self, taker: _Taker) -> None:
-        records = self._records[taker.gpu]
-        del records[id(taker.hold)]
-        if not records:
-            del self._records[taker.gpu]
+    def _leave(self, holds: Iterable[Hold]) -> None:
+        for hold in holds:
+            known = self._known[id(hold)]
+            known.offers -= 1
+            if known.offers:
+                continue
+            del self._known[id(hold)]
+            records = self._records[known.gpu]
+            del records[id(hold)]
+            if not records:
+                del self._records[known.gpu]
 
     def of(self, query: GpuQuery) -> Iterator[HoldRecord]:
         """Those on the GPUs asked for."""
