@@ -53,8 +53,8 @@ audit: ## known vulnerabilities of what is pinned (needs the network)
 bench: setup ## measured ratios, each with its baseline
 	$(BIN)/python -m tests.benchmarks
 
-load: setup ## 100 routes a second for a minute while 20,000 offers are synced
-	$(BIN)/python -m tests.load.run_load
+load: setup ## 100 routes a second for a minute while 20,000 offers are synced: an API and a worker on Postgres
+	$(BIN)/python -m tests.load.run_load --split
 
 soak: setup ## ten minutes of renting and returning while faults come and go
 	$(BIN)/python -m tests.load.run_soak

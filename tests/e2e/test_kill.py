@@ -1,6 +1,7 @@
 """kill -9 in the middle of everything; the emulator's ledger says what it cost."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -127,10 +128,12 @@ async def test_a_stop_that_was_asked_for_finishes_the_create_under_way_and_exits
     await _one_instance_that_delete_ends(made, answer["deployment_id"])
 
 
-async def test_a_worker_answers_probes_and_scrapers_only(made):
+async def test_a_worker_gives_way_and_answers_probes_and_scrapers_only(made):
     assert await made.aurora.stop() == 0
     before = (await made.calls()).get("offers", 0)
-    await made.boot(role="worker")
+    worker = await made.boot(role="worker")
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, worker.process.pid) == min(19, own + 10)
 
     async def synced() -> bool:
         return (await made.calls()).get("offers", 0) > before

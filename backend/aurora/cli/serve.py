@@ -1,6 +1,7 @@
 """`aurora serve`."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -21,6 +22,8 @@ from aurora.telemetry.redaction import Redactor
 from aurora.worker.loops import follow, keep_fresh, work
 
 _BACKLOG = 2048
+_BACKGROUND = 10
+"""By how much a worker gives way to other processes of its machine: nobody waits for its answer."""
 
 
 def serve(*, env_file: str | None, role: str) -> int:
@@ -31,6 +34,8 @@ def serve(*, env_file: str | None, role: str) -> int:
     try:
         settings = load_settings(env_file)
         configure(_redactor(settings), LogPolicy(level=settings.log_level))
+        if role == Role.WORKER and hasattr(os, "nice"):  # not on Windows
+            os.nice(_BACKGROUND)
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
             return runner.run(_serve(settings, Role(role)))
     except (SettingsError, ConfigError) as exc:
