@@ -16,7 +16,7 @@ from aurora.resilience.pause import Pause
 from aurora.resilience.pipeline import Pipeline, Request
 from aurora.resilience.policy import GuardPolicy, LimiterPolicy
 from aurora.resilience.shared import Shared
-from aurora.resilience.view import GuardView
+from aurora.resilience.view import BuyingView, GuardView
 
 T = TypeVar("T")
 
@@ -153,6 +153,15 @@ class Guard:
             self._pipeline.breakers[each].reset()
         if operation_class is None:
             self._pipeline.limiter.pauses.clear_undated()
+
+    def buying(self) -> BuyingView:
+        """What stands in the way of buying: a small part of `view`, since every decision asks."""
+        pipeline = self._pipeline
+        return BuyingView(
+            create=pipeline.breakers[OperationClass.CREATE].view().state,
+            pauses=pipeline.limiter.pauses.active(),
+            refused_operations=pipeline.credential.refused_operations,
+        )
 
     def view(self) -> GuardView:
         pipeline = self._pipeline

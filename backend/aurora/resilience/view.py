@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
+from aurora.domain.health import BreakerState
 from aurora.domain.operation import Operation, OperationClass
 from aurora.resilience.breaker import BreakerView
 from aurora.resilience.bulkhead import BulkheadView
@@ -12,6 +14,14 @@ from aurora.resilience.limiter import LimiterView
 from aurora.resilience.pause import Pause
 from aurora.resilience.retry import RetryView
 from aurora.resilience.window import WindowView
+
+
+class BuyingView(NamedTuple):
+    """What may keep anything from being bought at one provider."""
+
+    create: BreakerState
+    pauses: tuple[Pause, ...]
+    refused_operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True)

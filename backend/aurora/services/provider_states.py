@@ -1,15 +1,15 @@
 """What keeps a provider's offers from being chosen right now, read from its guard."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from aurora.domain.clock import Clock
 from aurora.domain.health import BreakerState, ProviderStatus
-from aurora.domain.operation import Operation, OperationClass
+from aurora.domain.operation import Operation
 from aurora.providers.base import Provider
 from aurora.providers.registry import Entry, ProviderRegistry
 from aurora.resilience.guard import Guard
-from aurora.resilience.view import GuardView
+from aurora.resilience.pause import Pause
 from aurora.routing.candidate import ProviderAbilities, ProviderState
 
 _FRESH_S = 0.05
@@ -50,22 +50,20 @@ class ProviderStates:
             return ProviderState(entry.name, ProviderStatus.DISABLED, entry.reason or "disabled")
         if guard is None:
             return ProviderState(entry.name, abilities=_abilities(provider), billing=provider.billing)
-        view = guard.view()
+        view = guard.buying()
         return ProviderState(
             entry.name,
-            create_breaker_open=view.breakers[OperationClass.CREATE].state is BreakerState.OPEN,
-            quota_until=_quota(view),
+            create_breaker_open=view.create is BreakerState.OPEN,
+            quota_until=_quota(view.pauses),
             credential_refused=Operation.CREATE in view.refused_operations or self._refused(entry.name),
             abilities=_abilities(provider),
             billing=provider.billing,
         )
 
 
-def _quota(view: GuardView) -> datetime | None:
+def _quota(pauses: Iterable[Pause]) -> datetime | None:
     """The provider's own dated pause on anything that buying needs."""
-    return max(
-        (pause.until for pause in view.pauses if pause.dated and pause.endpoint in _BUYING), default=None
-    )
+    return max((pause.until for pause in pauses if pause.dated and pause.endpoint in _BUYING), default=None)
 
 
 def _abilities(provider: Provider) -> ProviderAbilities:

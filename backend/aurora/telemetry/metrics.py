@@ -3,7 +3,7 @@
 import math
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.exposition import generate_latest
@@ -44,6 +44,7 @@ class Metrics:
         self._all: dict[str, MetricWrapperBase] = {
             spec.name: _made(spec, self.registry) for spec in specs if not spec.mirrored
         }
+        self._children: dict[tuple[object, ...], MetricWrapperBase] = {}
         self._market: MarketFigures | None = None
         self._gauge("aurora_ai_reward", episode="0").set(math.nan)
         self._gauge("aurora_ai_fill_rate_improvement").set(math.nan)
@@ -244,13 +245,21 @@ class Metrics:
         self._counter("aurora_orphans_found_total", provider=provider)
 
     def _counter(self, name: str, /, **labels: str) -> Counter:
-        return _child(self._all[name], Counter, labels)
+        return self._known(name, Counter, labels)
 
     def _gauge(self, name: str, /, **labels: str) -> Gauge:
         return _child(self._all[name], Gauge, labels)
 
     def _histogram(self, name: str, /, **labels: str) -> Histogram:
-        return _child(self._all[name], Histogram, labels)
+        return self._known(name, Histogram, labels)
+
+    def _known(self, name: str, kind: type[KindT], labels: Mapping[str, str]) -> KindT:
+        """Counters and histograms are for ever: each is looked up in the library once, which takes a lock to do so."""
+        key = (name, *labels.items())
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = _child(self._all[name], kind, labels)
+        return cast("KindT", found)
 
 
 class _Alone(Collector):

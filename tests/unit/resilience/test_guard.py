@@ -678,3 +678,21 @@ def test_the_defaults_are_those_of_the_documents():
     retry = policy.retry
     assert (retry.max_retries, retry.base_delay_s, retry.max_delay_s, retry.jitter_s) == (3, 2, 32, 1)
     assert policy.attempt_timeout_s == 30
+
+
+@pytest.mark.parametrize("what", ["nothing", "open", "paused", "refused"])
+async def test_what_keeps_from_buying_is_what_the_view_says(clock, what):
+    guard = await tripped(clock, CREATE) if what == "open" else make_guard(clock)
+    if what == "paused":
+        limited = refusal(errors.RateLimited, retry_after=60)
+        await outcome(guard.call(CREATE, Upstream(clock, limited).send))
+    elif what == "refused":
+        await outcome(guard.call(CREATE, Upstream(clock, refusal(errors.CredentialRefused)).send))
+
+    buying, view = guard.buying(), guard.view()
+
+    assert buying.create is view.breakers[OperationClass.CREATE].state
+    assert buying.pauses == view.pauses
+    assert buying.refused_operations == view.refused_operations
+    said = (buying.create is BreakerState.OPEN, bool(buying.pauses), CREATE in buying.refused_operations)
+    assert said == (what == "open", what == "paused", what == "refused")
