@@ -5,10 +5,12 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -33,10 +35,15 @@ class Sealer:
     def __init__(self, secret: str, previous: str | None = None) -> None:
         self._present = _fernet(secret)
         self._fernet = MultiFernet([self._present, *([] if previous is None else [_fernet(previous)])])
+        self._without_secrets = self._sealed({"env": {}, "registry_login": None})
 
     def seal(self, workload: Workload) -> str:
-        """The secret parts of a workload as one opaque text."""
-        secrets = {"env": dict(workload.env), "registry_login": workload.registry_login}
+        """The secret parts of a workload as one opaque text; the same for all that have none."""
+        if not workload.env and workload.registry_login is None:
+            return self._without_secrets
+        return self._sealed({"env": dict(workload.env), "registry_login": workload.registry_login})
+
+    def _sealed(self, secrets: Mapping[str, Any]) -> str:
         return self._fernet.encrypt(json.dumps(secrets).encode()).decode()
 
     def open(self, sealed: str, workload: Workload) -> Workload:

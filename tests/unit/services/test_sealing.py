@@ -85,3 +85,9 @@ def test_an_own_key_is_made_once_and_is_for_its_owner_only(tmp_path):
     assert own_secret(place) == first
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert own_secret(tmp_path / "other.key") != first
+
+
+def test_what_has_no_secret_is_sealed_once_for_all():
+    assert SEALER.seal(BARE) is SEALER.seal(replace(BARE, image="other:1"))
+    assert SEALER.open(SEALER.seal(BARE), BARE) == BARE
+    assert SEALER.seal(replace(BARE, registry_login="")) != SEALER.seal(BARE)
