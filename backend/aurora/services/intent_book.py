@@ -6,6 +6,7 @@ for anybody.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,6 +61,8 @@ class Intent:
 
 
 Outcomes = list[Exception | None]
+_UNSEEN = timedelta(seconds=3)
+"""What other replicas took is seen after a second (`replicas.follower`), or three when that is busy."""
 
 
 class IntentBook:
@@ -103,6 +106,8 @@ async def _written(intents: Sequence[Intent], connection: AsyncConnection) -> Ou
     bought = [one.purchase for one in intents if one.purchase is not None]
     found = await holds.rivals(connection, [one.hold for one in bought]) if bought else ()
     outcomes: Outcomes = [_too_late(one, found) for one in intents]
+    if any(outcomes):
+        outcomes = await _with_latest(connection, outcomes, bought)
     chosen = [place for place, outcome in enumerate(outcomes) if outcome is None]
     await idempotency.forget(connection, *_keys(intents[place] for place in chosen))
     free = Bundle()
@@ -114,6 +119,17 @@ async def _written(intents: Sequence[Intent], connection: AsyncConnection) -> Ou
         if _counted(intents[place]):
             outcomes[place] = await _within_quota(connection, intents[place])
     return outcomes
+
+
+async def _with_latest(
+    connection: AsyncConnection, outcomes: Outcomes, bought: Sequence[Purchase]
+) -> Outcomes:
+    """Who was too late once would be so again at the next best offer: he is told of all that was taken lately."""
+    since = max(one.hold.held_at for one in bought) - _UNSEEN
+    latest = await holds.latest(connection, since=since)
+    return [
+        CapacityTaken((*one.unknown, *latest)) if isinstance(one, CapacityTaken) else one for one in outcomes
+    ]
 
 
 async def _within_quota(connection: AsyncConnection, intent: Intent) -> AuroraError | None:

@@ -187,6 +187,25 @@ async def test_a_machine_that_another_replica_took_is_refused_alone(postgres_dat
     assert desk.dropped == [a_deployment(2).id]
 
 
+async def test_who_came_too_late_is_told_of_all_that_was_taken_lately(postgres_database):
+    async with postgres_database.write() as connection:
+        for number, moment in ((1, at(0)), (2, at(0)), (3, at(-60))):
+            taken = Hold(
+                "fake", f"fake:{number}", frozenset({"m"}), "attempt", moment, f"dep-other{number}", 1
+            )
+            await holds.add(connection, taken)
+        await holds.add(connection, Hold("fake", "fake:4", frozenset(), "refused", at(0)))
+    desk = Desk(postgres_database)
+
+    (late, fine) = await desk.commit(
+        intent(1, offer="fake:1", knew=lambda _: False), intent(2, offer="fake:9", knew=lambda _: False)
+    )
+
+    assert isinstance(late, CapacityTaken)
+    assert {one.offer_id for one in late.unknown} == {"fake:1", "fake:2"}
+    assert fine is None
+
+
 async def test_a_database_that_does_not_answer_refuses_the_whole_group_once(databases, tmp_path):
     async with databases.sqlite(tmp_path / "aurora.db") as database:
         desk = Desk(database)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     or_,
     select,
     text,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.tables import capacity_holds as rows
+from aurora.db.types import UtcDateTime
 from aurora.domain.errors import AuroraError
 
 _LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS wanted(key)")
@@ -38,6 +40,14 @@ _SAME_OFFER: ColumnElement[bool] = rows.c.offer_id == func.any(_OFFERS)
 _ON_OFFERS = select(rows).where(_SAME_OFFER, _PRESENT)
 _ON_MACHINES = select(rows).where(or_(_SAME_OFFER, _SHARED), _PRESENT)
 _OF_ATTEMPT = and_(rows.c.deployment_id == bindparam("own_id"), rows.c.attempt == bindparam("own_attempt"))
+_LATEST = (
+    select(rows)
+    .where(
+        rows.c.reason == literal_column("'attempt'"), rows.c.held_at > bindparam("since_", type_=UtcDateTime)
+    )
+    .order_by(rows.c.id.desc())
+    .limit(literal_column("200"))
+)
 _ADD = insert(rows)
 _LAUNCHED = update(rows).where(_OF_ATTEMPT)
 _RELEASED = delete(rows).where(_OF_ATTEMPT, rows.c.reason == "attempt")
@@ -132,6 +142,12 @@ async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[H
         query = _ON_MACHINES
         named |= {"shared": shared, "names": sorted({one for hold in wanted for one in hold.resources})}
     return tuple(hold_of(row) for row in (await connection.execute(query, named)).mappings())
+
+
+async def latest(connection: AsyncConnection, *, since: datetime) -> tuple[Hold, ...]:
+    """The newest launches that are held, at most 200: what another replica took before we have seen it."""
+    found = await connection.execute(_LATEST, {"since_": since})
+    return tuple(hold_of(row) for row in found.mappings())
 
 
 def _lock_keys(hold: Hold) -> list[int]:
