@@ -128,7 +128,10 @@ async def _with_latest(
     since = max(one.hold.held_at for one in bought) - _UNSEEN
     latest = await holds.latest(connection, since=since)
     return [
-        CapacityTaken((*one.unknown, *latest)) if isinstance(one, CapacityTaken) else one for one in outcomes
+        CapacityTaken(tuple(dict.fromkeys((*one.unknown, *latest))))
+        if isinstance(one, CapacityTaken)
+        else one
+        for one in outcomes
     ]
 
 
