@@ -105,6 +105,8 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         os.setpriority(os.PRIO_PROCESS, running.emulator.process.pid, _ELSEWHERE)
         began = time.perf_counter()
         worker = await running.boot(role="worker", **_ALWAYS) if asked.split else None
+        if worker is not None:
+            exits.push_async_callback(worker.kill)  # the stack ends only what was booted last
         more = [await another(exits, running) for _ in range(asked.apis - 1)] if asked.split else []
         server = await running.boot(role="api" if asked.split else "all")
         booted = time.perf_counter() - began
