@@ -143,6 +143,36 @@ async def test_a_database_that_is_away_is_told_once_and_the_loop_goes_on_when_it
             await soon(runs)
 
 
+@pytest.mark.parametrize("taken_over", [False, True])
+async def test_what_was_claimed_when_the_database_went_is_worked_on_as_soon_as_it_is_back(
+    database, taken_over
+):
+    cut, switch = switched(database)
+    async with setting(cut, offers=[offer("a")]) as stage:
+        world = await stage.boot()
+        one = await world.deploy()
+
+        def goes_away(_seconds: float) -> AbstractContextManager[None]:
+            switch.away = True
+            return nullcontext()
+
+        steps = [goes_away]
+        reconciler = Reconciler(
+            world.context,
+            report=world.seen,
+            deadline=lambda seconds: steps.pop()(seconds) if steps else nullcontext(),
+        )
+        assert await reconciler.run_once() == 1
+        switch.away = False
+        if taken_over:
+            async with database.write() as connection:
+                await connection.execute(update(rows).where(rows.c.id == one).values(claim="another's"))
+
+        assert await reconciler.run_once() == (0 if taken_over else 1)
+        claim = (await world.view(one)).deployment.claim
+        assert claim == ("another's" if taken_over else None), "a claim of others is left to them"
+
+
 async def test_each_step_has_its_deadline(database):
     async with setting(database, offers=[offer("a")]) as stage:
         world = await stage.boot()
