@@ -211,3 +211,24 @@ async def test_a_lean_job_runs_on_sqlite_too(sqlite_database):
     assert await sqlite_database.transact(put(1), lean=True) == 1
 
     assert await notes(sqlite_database) == [1]
+
+
+class Deaf:
+    """A connection whose other end is gone, without a word of it so far."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    async def execute(self, query: str) -> str:
+        raise ConnectionResetError(query)
+
+    async def fetch(self, query: str, *_: object) -> list[dict[str, object]]:
+        raise ConnectionResetError(query)
+
+
+async def test_one_that_rested_is_asked_whether_it_lives_before_it_is_used(place):
+    mine, _ = place
+    lane = Lane(mine.engine, trusted_s=0.0)
+    lane._driver = Deaf()
+
+    assert await lane.transact(put(1)) == 1
