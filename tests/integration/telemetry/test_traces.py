@@ -108,6 +108,15 @@ async def test_a_route_is_decided_and_committed_within_its_request_and_tells_no_
         assert secret.encode() not in everything
 
 
+async def test_on_postgres_the_statements_of_a_purchase_are_in_its_trace_too(databases):
+    async with databases.postgres_url() as url, scene(url) as made:
+        await made.aurora.replicas.sync.run("vastai")
+        status, answer = await made.post("/route", ROUTE)
+        assert (status, answer["provider"]) == (200, "vastai")
+
+    assert {"database write", "SELECT capacity_holds"} <= made.collector.below("POST /route")
+
+
 async def test_a_step_of_the_reconciler_is_a_trace_of_its_own(url):
     async with scene(url) as made:
         await made.aurora.sync.run("vastai")
