@@ -1,7 +1,7 @@
 """A decision as it is kept: counts, the top 20, the chosen, the capacity overlay, who was refused, what would change it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,6 @@ from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import Decision, RankedOffer, Relaxation
 from aurora.routing.filters import Elimination
 from aurora.services.request_record import to_record
-from aurora.services.takers import HoldRecord
 
 _KEPT = 20
 _EXAMPLES = 3
@@ -29,9 +28,13 @@ class DecisionContext:
 
 
 def decision_record(
-    decision: Decision, request: ComputeRequest, *, context: DecisionContext, holds: Iterable[HoldRecord]
+    decision: Decision,
+    request: ComputeRequest,
+    *,
+    context: DecisionContext,
+    holds: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
-    """The columns of `decisions` (learning.md's decision log)."""
+    """The columns of `decisions` (learning.md's decision log). `holds`: see `Market.held`."""
     chosen = decision.chosen
     return {
         "id": context.id,
@@ -55,7 +58,7 @@ def decision_record(
             "total": decision.total,
         },
         "eliminated": eliminated_record(decision),
-        "holds": list(holds),
+        "holds": holds,
         "relaxations": [relaxation_record(one) for one in decision.relaxations],
         "chosen": None if chosen is None else chosen.offer_id,
         "rationale": decision.rationale,

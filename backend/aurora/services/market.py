@@ -24,7 +24,7 @@ from aurora.routing.performance import Telemetry
 from aurora.routing.snapshot import Joiner, MarketSnapshot
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.shelf import Shelf
-from aurora.services.takers import HoldRecord
+from aurora.services.takers import held_of
 
 _AT_ONCE = 100
 """Offers that are looked at anew between two decisions: a millisecond or two. The first time it is all of a market's; of
@@ -150,9 +150,12 @@ class Market:
         """What is taken now."""
         return self._overlay.present(self._clock.now())
 
-    def held(self, query: GpuQuery) -> Iterable[HoldRecord]:
-        """What is taken of these GPUs, as the present snapshot shows it and as a decision keeps it."""
-        return chain.from_iterable(shelf.takers(query) for shelf in self._shelves.values())
+    def held(self, query: GpuQuery) -> Mapping[str, Mapping[str, float]]:
+        """What is taken of these GPUs, as the present snapshot shows it and as a decision keeps it: launches by reason
+        and offer.
+        """
+        takers = (shelf.takers(query.family) for shelf in self._shelves.values())
+        return held_of((one for one in takers if one is not None), query)
 
     async def refresh(self, rest: Callable[[], Awaitable[None]] = give_way) -> None:
         """Take on newer reputations, latencies and G-Scores, and what decisions have not yet seen of a large change.

@@ -17,6 +17,7 @@ from aurora.db.turns import Turns
 from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import Conflict, DatabaseUnavailable, NotFound
+from aurora.domain.event_loop import OneByOne
 from aurora.domain.money import usd_text, usd_up
 from aurora.domain.records import Attempt, Deployment, DeploymentEvent, RouteAnswer
 from aurora.domain.request import ComputeRequest
@@ -89,6 +90,7 @@ class RouteService:
         self._in_flight: set[tuple[str, str]] = set()
         # Who stands in line decides on what is left then; and a line that does not move is told so.
         self._entry = Turns(_LONGEST_WAIT_S, at_once=_AT_ONCE)
+        self._one_by_one = OneByOne()
         self._pressed_until = 0.0
         self._book = IntentBook(parts.database, kept=self._kept, dropped=self._dropped)
 
@@ -201,6 +203,7 @@ class RouteService:
             try:
                 async with self._entry.take():
                     self._count()
+                    await self._one_by_one.turn()
                     return await self._decided(
                         request, caller=caller, request_id=request_id, idempotency=idempotency, quotas=quotas
                     )

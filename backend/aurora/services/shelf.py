@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from aurora.db.repositories.holds import Hold
-from aurora.domain.gpu import GpuQuery
 from aurora.domain.offer import Offer, seen_again
 from aurora.routing.candidate import Candidate
 from aurora.routing.rack import Rack
 from aurora.routing.snapshot import Aisle
-from aurora.services.takers import HoldRecord, Takers
+from aurora.services.takers import Takers
 
 _PORTION = 100
 _NOTHING: Mapping[str, Offer] = MappingProxyType({})
@@ -191,10 +190,9 @@ class Shelf:
         if takers is not None:
             takers.drop(offer_ids)
 
-    def takers(self, query: GpuQuery) -> Iterable[HoldRecord]:
-        """Who took what is taken off the offers of these GPUs."""
-        takers = self._takers.get(query.family)
-        return () if takers is None else takers.of(query)
+    def takers(self, family: str) -> Takers | None:
+        """What is taken off the offers of these GPUs; None when nothing ever was."""
+        return self._takers.get(family)
 
 
 def _elsewhere(old: Offer, new: Offer) -> bool:

@@ -127,3 +127,36 @@ async def test_a_transaction_on_such_a_connection_says_that_the_database_is_away
     with pytest.raises(DatabaseUnavailable, match="InternalClientError"):
         async with database.write():
             raise asyncpg.InternalClientError("cannot switch to state 12")
+
+
+class TellingDriver(BreakingDriver):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[tuple[str, ...]] = []
+
+    async def execute(self, _query: str, _channel: str, words: tuple[str, ...]) -> None:
+        self.words.append(words)
+
+
+async def test_words_are_told_at_once_and_those_of_the_next_moment_together():
+    engine, clock = BreakingEngine(), FakeClock(auto=False)
+    engine.driver_connection = driver = TellingDriver()
+    notices = Notices(engine, clock=clock)
+    task = asyncio.create_task(notices.run(lambda _: None))
+    try:
+        await until(lambda: notices.connected)
+        notices.post("kick")
+        await until(lambda: driver.words)
+        for word in ("asked", "kick", "asked"):
+            notices.post(word)
+        await until(lambda: clock.sleeping)
+        assert driver.words == [("kick",)]
+
+        clock.advance(0.05)
+        await until(lambda: len(driver.words) == 2)
+        assert driver.words == [("kick",), ("asked", "kick")]
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

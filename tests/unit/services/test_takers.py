@@ -1,8 +1,8 @@
-"""Who took what: each hold once, as long as anything of it is shown."""
+"""What is taken: each hold once, as long as anything of it is shown."""
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.gpu import GpuModel, GpuQuery
-from aurora.services.takers import HoldRecord, Takers, hold_record
+from aurora.services.takers import Takers, held_of
 from tests.fakes.clock import START
 
 A100 = GpuModel("a100", "sxm", 80)
@@ -10,24 +10,33 @@ SMALL = GpuModel("a100", "pcie", 40)
 ANY = GpuQuery("a100")
 
 
-def hold(name: str) -> Hold:
-    return Hold("vastai", name, frozenset({"gpu-1"}), "attempt", START, deployment_id=name, attempt=1)
+def hold(name: str, *, offer: str | None = None, size: float = 1.0, reason: str = "attempt") -> Hold:
+    return Hold(
+        "vastai",
+        offer or name,
+        frozenset({"gpu-1"}),
+        reason,
+        START,
+        deployment_id=name,
+        attempt=1,
+        size=size,
+    )
 
 
-def records(*holds: Hold) -> list[HoldRecord]:
-    return [hold_record(one) for one in holds]
+def held(takers: Takers, query: GpuQuery = ANY) -> dict[str, dict[str, float]]:
+    return {reason: dict(offers) for reason, offers in held_of([takers], query).items()}
 
 
 def test_a_hold_on_a_machine_is_told_once_and_until_its_last_offer_is_free() -> None:
     takers, one, other = Takers(), hold("a"), hold("b")
     takers.put("vastai:1", A100, (one, other))
     takers.put("vastai:2", A100, (one,))
-    assert list(takers.of(ANY)) == records(one, other)
+    assert held(takers) == {"attempt": {"a": 1.0, "b": 1.0}}
 
     takers.drop(["vastai:1", "vastai:9"])
-    assert list(takers.of(ANY)) == records(one)
+    assert held(takers) == {"attempt": {"a": 1.0}}
     takers.drop(["vastai:2"])
-    assert list(takers.of(ANY)) == []
+    assert held(takers) == {}
 
 
 def test_what_is_put_takes_the_place_of_what_was() -> None:
@@ -36,9 +45,9 @@ def test_what_is_put_takes_the_place_of_what_was() -> None:
     takers.put("vastai:1", A100, (other,))
     takers.put("vastai:1", A100, (other,))
 
-    assert list(takers.of(ANY)) == records(other)
+    assert held(takers) == {"attempt": {"b": 1.0}}
     takers.drop(["vastai:1"])
-    assert list(takers.of(ANY)) == []
+    assert held(takers) == {}
 
 
 def test_only_holds_on_the_gpus_asked_for_are_told() -> None:
@@ -46,14 +55,39 @@ def test_only_holds_on_the_gpus_asked_for_are_told() -> None:
     takers.put("vastai:1", A100, (one,))
     takers.put("vastai:2", SMALL, (other,))
 
-    assert list(takers.of(GpuQuery("a100", "sxm", 80))) == records(one)
+    assert held(takers, GpuQuery("a100", "sxm", 80)) == {"attempt": {"a": 1.0}}
+    assert held(takers) == {"attempt": {"a": 1.0, "b": 1.0}}
 
 
-def test_what_a_decision_keeps_of_a_hold() -> None:
-    takers, one = Takers(), hold("a")
-    takers.put("vastai:1", A100, (one,))
+def test_launches_on_one_offer_are_summed_by_reason_and_leave_nothing() -> None:
+    takers = Takers()
+    two, part, refused = (
+        hold("a", offer="1", size=2.0),
+        hold("b", offer="1", size=0.1),
+        hold("c", offer="1", reason="refused"),
+    )
+    takers.put("vastai:1", A100, (two, part, refused))
+    assert held(takers) == {"attempt": {"1": 2.1}, "refused": {"1": 1.0}}
 
-    (kept,) = takers.of(ANY)
+    takers.put("vastai:1", A100, (part,))
+    assert held(takers) == {"attempt": {"1": 0.1}}
+    takers.put("vastai:1", A100, ())
+    assert held(takers) == {}
 
-    assert kept == {"offer": "a", "reason": "attempt", "deployment": "a", "attempt": 1}
-    assert next(takers.of(ANY)) is kept, "made once for all decisions"
+
+def test_what_a_decision_keeps_stays_what_it_was() -> None:
+    takers = Takers()
+    takers.put("vastai:1", A100, (hold("a"),))
+    kept = held_of([takers], ANY)
+
+    takers.put("vastai:2", A100, (hold("b"),))
+
+    assert kept == {"attempt": {"a": 1.0}}
+
+
+def test_several_providers_are_told_together() -> None:
+    one, other = Takers(), Takers()
+    one.put("vastai:1", A100, (hold("a"),))
+    other.put("akash:1", A100, (hold("b"),))
+
+    assert held_of([one, other], ANY) == {"attempt": {"a": 1.0, "b": 1.0}}
