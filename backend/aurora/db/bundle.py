@@ -6,7 +6,7 @@ end, so their order is free.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -17,6 +17,7 @@ from sqlalchemy import JSON, Column, Dialect, Table, TextClause, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _Columns = tuple[str, ...]
+Shapes = tuple[tuple[Table, _Columns], ...]
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -41,12 +42,20 @@ class Bundle:
             for table, rows in self._rows.items():
                 await connection.execute(insert(table), rows)
             return
-        shapes = tuple((table, tuple(rows[0])) for table, rows in self._rows.items())
         documents = {
-            _parameter(place): _document(rows, _encoders(table, columns, connection.dialect))
-            for place, ((table, columns), rows) in enumerate(zip(shapes, self._rows.values(), strict=True))
+            _parameter(place): document for place, document in enumerate(self.documents(connection.dialect))
         }
-        await connection.execute(_statement(shapes), documents)
+        await connection.execute(_statement(self.shapes()), documents)
+
+    def shapes(self) -> Shapes:
+        """What tables it has rows of, and which columns."""
+        return tuple((table, tuple(rows[0])) for table, rows in self._rows.items())
+
+    def documents(self, dialect: Dialect) -> list[str]:
+        """The rows as JSON, table by table."""
+        return [
+            _document(rows, _encoders(table, tuple(rows[0]), dialect)) for table, rows in self._rows.items()
+        ]
 
 
 def _parameter(place: int) -> str:
@@ -54,19 +63,23 @@ def _parameter(place: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _statement(shapes: tuple[tuple[Table, _Columns], ...]) -> TextClause:
+def _statement(shapes: Shapes) -> TextClause:
     """All inserts but the last as common table expressions: the server runs each of them, whether it is read or not."""
-    inserts = [_insert(place, table.name, columns) for place, (table, columns) in enumerate(shapes)]
+    inserts = [
+        insert_of(table.name, columns, rows=f"CAST(:{_parameter(place)} AS json)").replace("::", r"\:\:")
+        for place, (table, columns) in enumerate(shapes)
+    ]
     named = [f"put_{place} AS ({one})" for place, one in enumerate(inserts[:-1])]
     return text(f"WITH {', '.join(named)} {inserts[-1]}" if named else inserts[-1])
 
 
-def _insert(place: int, table: str, columns: _Columns) -> str:
+def insert_of(table: str, columns: Iterable[str], *, rows: str) -> str:
+    """In Postgres's words; `rows`: an expression for a JSON array."""
     names = ", ".join(f'"{column}"' for column in columns)
     return (
         f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 # nosec B608 - names of our own tables
-        f"FROM json_populate_recordset(NULL::{table}, CAST(:{_parameter(place)} AS json))"
-    ).replace("::", r"\:\:")
+        f"FROM json_populate_recordset(NULL::{table}, {rows})"
+    )
 
 
 _Encoder = Callable[[Any], Any]

@@ -22,6 +22,8 @@ from aurora.domain.errors import AuroraError
 T = TypeVar("T")
 
 _TRUSTED_S = 1.0
+_MAY_NOT = frozenset({"42501", "42704"})
+"""Temporary things are not allowed to this user; the server lacks the language."""
 _INTEGRITY = "23"
 """The SQLSTATEs of rows that may not stand beside others."""
 _Encoder = Callable[[Any], Any]
@@ -57,15 +59,40 @@ class _Rows:
         return iter(self._found)
 
 
-class _Lean:
+class Lean:
     """Looks like an asynchronous connection to a repository that executes statements made once and reads `mappings`."""
 
-    def __init__(self, driver: _Driver, dialect: Dialect, known: dict[ClauseElement, _Words]) -> None:
+    def __init__(
+        self, driver: _Driver, dialect: Dialect, known: dict[ClauseElement, _Words], defined: dict[str, bool]
+    ) -> None:
         self._driver = driver
         self.dialect = dialect
         self._known = known
+        self._defined = defined
+        self.begun = False
 
     async def execute(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> _Rows:
+        """In the transaction, which begins with the first of them."""
+        if not self.begun:
+            self.begun = True
+            await self._driver.execute("BEGIN;")
+        return await self.alone(statement, parameters)
+
+    async def knows(self, definition: str) -> bool:
+        """Whether the session has this, which is told to each connection once; not everybody may define something."""
+        if definition not in self._defined:
+            try:
+                await self._driver.execute(definition)
+            except Exception as exc:
+                if _sqlstate(exc) not in _MAY_NOT:
+                    raise
+                self._defined[definition] = False
+            else:
+                self._defined[definition] = True
+        return self._defined[definition]
+
+    async def alone(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> _Rows:
+        """Before any other: a transaction of its own, in one journey."""
         words = self._known.get(statement)
         if words is None:
             words = self._known[statement] = _in_words(statement, self.dialect)
@@ -88,6 +115,8 @@ class Lane:
         self._rests_since = 0.0
         self._one_at_a_time = asyncio.Lock()
         self._known: dict[ClauseElement, _Words] = {}
+        self._defined: dict[str, bool] = {}
+        """What the present connection's session was told, and whether it took it."""
         self._watches = False
 
     async def transact(self, job: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -98,13 +127,13 @@ class Lane:
         """
         async with self._one_at_a_time:
             driver = await self._ready()
+            lean = Lean(driver, self._engine.dialect, self._known, self._defined)
             try:
-                await driver.execute("BEGIN;")
-                lean = _Lean(driver, self._engine.dialect, self._known)
                 result = await job(cast("AsyncConnection", lean))
-                await driver.execute("COMMIT;")
+                if lean.begun:
+                    await driver.execute("COMMIT;")
             except BaseException as exc:
-                await self._undo(driver, exc)
+                await self._undo(lean, driver, exc)
                 if _sqlstate(exc) is not None:
                     raise _as_sqlalchemy(exc) from exc
                 raise
@@ -135,17 +164,19 @@ class Lane:
             return False
         return True
 
-    async def _undo(self, driver: _Driver, why: BaseException) -> None:
+    async def _undo(self, lean: Lean, driver: _Driver, why: BaseException) -> None:
         """What a job or the server says against the rows ends the transaction; anything else ends the connection."""
         if isinstance(why, AuroraError) or _is_integrity(why):
             with suppress(Exception):
-                await driver.execute("ROLLBACK;")
+                if lean.begun:
+                    await driver.execute("ROLLBACK;")
                 return
         self._let_go()
 
     def _let_go(self) -> None:
         """Close it without a word, which the server takes for a rollback."""
         connection, self._connection, self._driver = self._connection, None, None
+        self._defined = {}
         if connection is not None and connection.sync_connection is not None:
             connection.sync_connection.invalidate()
             connection.sync_connection.close()

@@ -1,7 +1,7 @@
 """Capacity that is spoken for: an overlay over the catalogue, kept in memory and in `capacity_holds`."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -43,11 +43,14 @@ class CapacityOverlay:
 
     def on(self, offer: Offer) -> Iterable[Hold]:
         """The holds on this offer, or on a machine that it shares."""
-        own = self._on_offer.get(offer.id)
+        return self._on(offer.provider, offer.id, offer.resources)
+
+    def _on(self, provider: str, offer_id: str, resources: Iterable[str]) -> Iterable[Hold]:
+        own = self._on_offer.get(offer_id)
         shared = [
             held
-            for resource in offer.resources
-            if (held := self._on_resource.get((offer.provider, resource))) is not None
+            for resource in resources
+            if (held := self._on_resource.get((provider, resource))) is not None
         ]
         if not shared:
             return () if own is None else own.values()
@@ -119,13 +122,17 @@ class CapacityOverlay:
         key = _key(hold)
         return (self._refusals.get(key) if isinstance(key, str) else self._attempts.get(key)) == hold
 
-    def knowledge(self) -> Callable[[Hold], bool]:
-        """Whether a decision made now knows of a hold; asked later, when others may have been learned.
+    def knowledge(self) -> "Knowledge":
+        """What a decision made now knows of; asked later, when others may have been learned."""
+        return Knowledge(self, self._version)
 
-        Our own decisions come one after the other, each with those before it in view: what is ours is known.
-        """
-        version = self._version
-        return lambda hold: self.held(hold) and self._learned.get(_key(hold), -1) <= version
+    def learned_at(self, hold: Hold) -> int:
+        """Under which version this hold of another replica became known; of our own -1."""
+        return self._learned.get(_key(hold), -1)
+
+    def beside(self, hold: Hold) -> Iterable[Hold]:
+        """The holds on the same offer, or on a machine that it shares."""
+        return self._on(hold.provider, hold.offer_id, hold.resources)
 
     def learn(self, unknown: Iterable[Hold]) -> None:
         """Holds of other replicas."""
@@ -180,6 +187,24 @@ class CapacityOverlay:
         """All holds that count at `now`."""
         self.expire(now)
         return (*self._attempts.values(), *self._refusals.values())
+
+
+class Knowledge:
+    """Of which holds a decision knew: those that are still there, and were known by then.
+
+    Our own decisions come one after the other, each with those before it in view: what is ours is known.
+    """
+
+    def __init__(self, overlay: CapacityOverlay, version: int) -> None:
+        self._overlay = overlay
+        self._version = version
+
+    def __call__(self, hold: Hold) -> bool:
+        return self._overlay.held(hold) and self._overlay.learned_at(hold) <= self._version
+
+    def beside(self, hold: Hold) -> Iterable[tuple[Hold, bool]]:
+        """All that is held now where this hold is, and whether it was known."""
+        return ((one, self(one)) for one in self._overlay.beside(hold))
 
 
 def _key(hold: Hold) -> tuple[str, int] | str:

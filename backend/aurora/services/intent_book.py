@@ -7,7 +7,7 @@ for anybody.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +15,7 @@ from aurora.db.access_tables import audit_log
 from aurora.db.bundle import Bundle
 from aurora.db.database import Database
 from aurora.db.grouped import Grouped
-from aurora.db.repositories import audit, holds, idempotency
+from aurora.db.repositories import audit, buying, holds, idempotency
 from aurora.db.repositories.deployment_rows import attempt_row_of, event_row_of, row_of
 from aurora.db.repositories.holds import CapacityTaken, Hold
 from aurora.db.repositories.idempotency import Binding
@@ -37,6 +37,14 @@ _LARGEST = 32
 """Intents in one transaction: their locks are held until its end."""
 
 
+class Knows(Protocol):
+    """See `capacity.Knowledge`."""
+
+    def __call__(self, hold: Hold, /) -> bool: ...
+
+    def beside(self, hold: Hold, /) -> Iterable[tuple[Hold, bool]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Purchase:
     """What is to be bought: the deployment, its first attempt, what it takes and who asked under which key."""
@@ -44,8 +52,8 @@ class Purchase:
     deployment: Deployment
     attempt: Attempt
     hold: Hold
-    knew: Callable[[Hold], bool]
-    """Whether the decision knew of a hold."""
+    knew: Knows
+    """Of which holds the decision knew."""
     event: DeploymentEvent
     quotas: Quotas
     key: Binding | None = None
@@ -104,6 +112,8 @@ class IntentBook:
 async def _written(intents: Sequence[Intent], connection: AsyncConnection) -> Outcomes:
     """What became of each; those without an error are in the transaction."""
     bought = [one.purchase for one in intents if one.purchase is not None]
+    if await _written_at_once(intents, bought, connection):
+        return [None] * len(intents)
     found = await holds.rivals(connection, [one.hold for one in bought]) if bought else ()
     outcomes: Outcomes = [_too_late(one, found) for one in intents]
     if any(outcomes):
@@ -119,6 +129,29 @@ async def _written(intents: Sequence[Intent], connection: AsyncConnection) -> Ou
         if _counted(intents[place]):
             outcomes[place] = await _within_quota(connection, intents[place])
     return outcomes
+
+
+async def _written_at_once(
+    intents: Sequence[Intent], bought: Sequence[Purchase], connection: AsyncConnection
+) -> bool:
+    """In one journey, which is possible where nothing is counted and nobody was faster: nearly always."""
+    if any(map(_counted, intents)):
+        return False
+    bundle = Bundle()
+    for one in intents:
+        _put(bundle, one)
+    wanted = [one.hold for one in bought]
+    return await buying.at_once(connection, bundle, wanted=wanted, known=_known_to_all(bought))
+
+
+def _known_to_all(bought: Iterable[Purchase]) -> set[str]:
+    """The holds on their machines, without those that a decision which touches them did not know of."""
+    known: set[str] = set()
+    unknown: set[str] = set()
+    for one in bought:
+        for held, was_known in one.knew.beside(one.hold):
+            (known if was_known else unknown).add(held.name)
+    return known - unknown
 
 
 async def _with_latest(

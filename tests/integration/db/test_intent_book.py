@@ -32,6 +32,26 @@ class Count:
     def retried(self) -> None: ...
 
 
+class Knew:
+    """What a decision knew of what is held beside it: each hold there is, and whether it was known.
+
+    Of a decision that knew `everything` nobody can tell what that is: it is asked of what is found.
+    """
+
+    def __init__(self, everything=True, *, beside=()):
+        self._everything = everything
+        self._beside = beside
+
+    def __call__(self, hold):
+        return self._everything or (hold, True) in self._beside
+
+    def beside(self, hold):
+        return self._beside
+
+
+KNEW_ALL, KNEW_NOTHING = Knew(), Knew(everything=False)
+
+
 class Desk:
     """A book, and what it told of."""
 
@@ -57,7 +77,7 @@ class Desk:
             return sorted(view.deployment.id for view in page)
 
 
-def intent(number, *, quotas=FREE, key=None, knew=lambda _: True, deployment=None, offer="fake:1", **changes):
+def intent(number, *, quotas=FREE, key=None, knew=KNEW_ALL, deployment=None, offer="fake:1", **changes):
     own = a_deployment(deployment or number, decision_id=f"dec-{number}", **changes)
     attempt = an_attempt(own, name=f"name-{number}")
     record = {**DECISION, "id": f"dec-{number}", "tenant": own.tenant, "eliminated": {}}
@@ -178,7 +198,7 @@ async def test_a_machine_that_another_replica_took_is_refused_alone(postgres_dat
     desk = Desk(postgres_database)
 
     results = await desk.commit(
-        intent(1, offer="fake:1", knew=lambda _: False), intent(2, offer="fake:2", knew=lambda _: False)
+        intent(1, offer="fake:1", knew=KNEW_NOTHING), intent(2, offer="fake:2", knew=KNEW_NOTHING)
     )
 
     assert results[0] is None
@@ -198,7 +218,7 @@ async def test_who_came_too_late_is_told_of_all_that_was_taken_lately(postgres_d
     desk = Desk(postgres_database)
 
     (late, fine) = await desk.commit(
-        intent(1, offer="fake:1", knew=lambda _: False), intent(2, offer="fake:9", knew=lambda _: False)
+        intent(1, offer="fake:1", knew=KNEW_NOTHING), intent(2, offer="fake:9", knew=KNEW_NOTHING)
     )
 
     assert isinstance(late, CapacityTaken)

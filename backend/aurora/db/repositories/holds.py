@@ -1,7 +1,7 @@
 """Capacity that is taken: by live attempts, and for a minute by a refusal."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,18 @@ class Hold:
     size: float = 1.0
     """How much of the offer's own count of free launches is taken (a four-GPU cut takes four)."""
 
+    @property
+    def places(self) -> Iterator[str]:
+        """The shared things by names that no other provider's have."""
+        return (f"{self.provider}:{one}" for one in self.resources)
+
+    @property
+    def name(self) -> str:
+        """An attempt has one hold, an offer one refusal."""
+        if self.deployment_id is None or self.attempt is None:
+            return self.offer_id
+        return f"{self.deployment_id}#{self.attempt}"
+
     def touches(self, other: "Hold") -> bool:
         """Are both on the same offer, or on a machine that both their offers share?"""
         if self.offer_id == other.offer_id:
@@ -134,13 +146,11 @@ async def rivals(connection: AsyncConnection, wanted: Sequence[Hold]) -> tuple[H
         return ()
     # Locked first, in one order for all. The read after it is a statement of its own: one that had begun before the
     # lock was given would not see what was committed while it waited.
-    await connection.execute(_LOCK, {"keys": sorted({key for hold in wanted for key in _lock_keys(hold)})})
-    query, named = _ON_OFFERS, {"offers": sorted({hold.offer_id for hold in wanted})}
-    shared = sorted({f"{hold.provider}:{one}" for hold in wanted for one in hold.resources})
-    if shared:
-        # By the names alone there is an index; that the provider is the same is asked of what it finds.
-        query = _ON_MACHINES
-        named |= {"shared": shared, "names": sorted({one for hold in wanted for one in hold.resources})}
+    await connection.execute(_LOCK, {"keys": lock_keys(wanted)})
+    named = machines_of(wanted)
+    query = _ON_MACHINES
+    if not named["names"]:
+        query, named = _ON_OFFERS, {"offers": named["offers"]}
     return tuple(hold_of(row) for row in (await connection.execute(query, named)).mappings())
 
 
@@ -150,9 +160,21 @@ async def latest(connection: AsyncConnection, *, since: datetime) -> tuple[Hold,
     return tuple(hold_of(row) for row in found.mappings())
 
 
-def _lock_keys(hold: Hold) -> list[int]:
-    """One for the offer and one for each machine that it shares, in one order for all."""
-    names = (hold.offer_id, *(f"{hold.provider}:{one}" for one in hold.resources))
+def machines_of(wanted: Sequence[Hold]) -> dict[str, list[str]]:
+    """What to look for holds by: the offers, and the machines that they share.
+
+    By a machine's name alone there is an index; that the provider is the same is asked of what it finds.
+    """
+    return {
+        "offers": sorted({hold.offer_id for hold in wanted}),
+        "names": sorted({one for hold in wanted for one in hold.resources}),
+        "shared": sorted({place for hold in wanted for place in hold.places}),
+    }
+
+
+def lock_keys(wanted: Sequence[Hold]) -> list[int]:
+    """One for each offer and one for each machine that it shares, in one order for all."""
+    names = {name for hold in wanted for name in (hold.offer_id, *hold.places)}
     digests = (hashlib.blake2b(name.encode(), digest_size=8, person=b"hold").digest() for name in names)
     return sorted(int.from_bytes(digest, "big", signed=True) for digest in digests)
 
