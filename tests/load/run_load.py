@@ -25,7 +25,8 @@ P99_LIMIT_MS = 50.0
 _SYNC_EVERY_S = 1.0
 _ALWAYS = {"PROVIDER_SYNC_INTERVAL": "5", "VASTAI_SYNC_INTERVAL": "5"}
 """The worker reads the markets nearly without a pause."""
-_ELSEWHERE = 15
+_LOOK_S = 5.0
+"""Between two looks at /metrics: three times as often as a scraper comes."""
 _LAG = re.compile(r"^aurora_event_loop_lag_seconds\S*\s+(\S+)$", re.MULTILINE)
 
 
@@ -58,14 +59,20 @@ async def syncs(session: aiohttp.ClientSession, url: str, seconds: list[float]) 
 
 
 async def watch(stack_: Stack, pids: list[int], memory: list[float], lag: list[float]) -> None:
-    """Resident memory of the server and the lag of its event loop, each second, until cancelled."""
+    """Resident memory of the server and the lag of its event loop, now and then, until cancelled."""
     while True:
         memory.append(sum(resident_mb(pid) for pid in pids))
         async with stack_.session.get(f"{stack_.url}/metrics") as answer:
             found = _LAG.search(await answer.text())
         if found:
             lag.append(float(found[1]) * 1e3)
-        await asyncio.sleep(1)
+        await asyncio.sleep(_LOOK_S)
+
+
+def elsewhere(pid: int) -> None:
+    """The emulators stand for machines elsewhere: they take only what ours leave of these cores."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 async def another(exits: AsyncExitStack, running: Stack) -> tuple[Part, str]:
@@ -101,8 +108,7 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         running = await exits.enter_async_context(
             stack(folder, state_speed=50, offers=asked.offers, LOG_LEVEL="WARNING", **settings)
         )
-        # The emulators stand for machines elsewhere: what they need should not be taken from ours.
-        os.setpriority(os.PRIO_PROCESS, running.emulator.process.pid, _ELSEWHERE)
+        elsewhere(running.emulator.process.pid)
         began = time.perf_counter()
         worker = await running.boot(role="worker", **_ALWAYS) if asked.split else None
         if worker is not None:

@@ -29,6 +29,9 @@ from aurora.services.takers import held_of
 _AT_ONCE = 100
 """Offers that are looked at anew between two decisions: a millisecond or two. The first time it is all of a market's; of
 larger changes each decision sees some more, until all are seen."""
+_PRESSED, _PER_S = 10, 1000
+"""Of decisions that follow each other closely each looks at so many at least, and all together at so many a second:
+otherwise they would all be late for as long as a large change takes. `refresh` does the rest."""
 _SMALL = 250
 """Offers up to which new scores are taken on at once; those of larger markets are left to `refresh`."""
 
@@ -126,6 +129,8 @@ class Market:
         self._rearranged = False
         """Candidates were renewed since the snapshot."""
         self._rescored_at = float("-inf")
+        self._looked_at = float("-inf")
+        """When offers were last looked at anew."""
         self._behind = False
         """The catalogue has offers that are not looked at yet."""
 
@@ -165,6 +170,7 @@ class Market:
         is small.
         """
         while self._behind:
+            self._looked_at = float("-inf")
             self.snapshot()
             await rest()
         now = self._clock.monotonic()
@@ -213,7 +219,7 @@ class Market:
         listed = self._catalogue.by_provider()
         for name in [name for name in self._shelves if name not in by_name or name not in listed]:
             del self._shelves[name]
-        self._behind, room = False, _AT_ONCE
+        self._behind, room = False, self._room()
         for name, offers in listed.items():
             state = by_name.get(name)
             if state is None:
@@ -228,6 +234,13 @@ class Market:
             for offer_id in moved:
                 self._take_off(shelf, offer_id)
             self._behind = self._behind or shelf.listed is not offers
+
+    def _room(self) -> int:
+        """How many offers may be looked at now."""
+        now = self._clock.monotonic()
+        earned = (now - self._looked_at) * _PER_S
+        self._looked_at = now
+        return round(min(_AT_ONCE, max(_PRESSED, earned)))
 
     def _retake(self, changed: Iterable[Hold] | None) -> None:
         """Show what these holds touch as it is now. None: nobody knows which have changed."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -88,6 +88,12 @@ class Stall:
 
     def free(self, *external_ids: str) -> list[float | None]:
         return [self.candidate(one).free for one in external_ids]
+
+    def snapshots(self, number: int, *, every_s: float) -> Iterator[MarketSnapshot]:
+        """One after the other, the first of them after a pause."""
+        for _ in range(number):
+            self.clock.advance(every_s)
+            yield self.market.snapshot()
 
 
 def a_hold(external_id: str = "1", attempt: int = 1, **changes: object) -> Hold:
@@ -354,7 +360,7 @@ def test_of_a_large_change_each_decision_sees_some_more_and_what_is_gone_at_once
     stall.shelf.listed[:] = [offer(str(number), available=9) for number in range(1, 1300)]
     stall.shelf.version = "v2"
 
-    seen = [Counter(one.free for one in stall.market.snapshot().candidates) for _ in range(13)]
+    seen = [Counter(one.free for one in snapshot.candidates) for snapshot in stall.snapshots(13, every_s=0.1)]
 
     assert seen[0] == {2.0: 1198, 1.0: 1, 9.0: 100}
     assert seen[1] == {2.0: 1098, 1.0: 1, 9.0: 200}
@@ -367,9 +373,32 @@ def test_a_decision_looks_at_so_many_changed_offers_of_all_markets_together():
     stall.shelf.listed[:] = [replace(one, available=9) for one in stall.shelf.listed]
     stall.shelf.version = "v2"
 
-    seen = [sum(one.free == 9.0 for one in stall.market.snapshot().candidates) for _ in range(7)]
+    seen = [
+        sum(one.free == 9.0 for one in snapshot.candidates) for snapshot in stall.snapshots(7, every_s=0.1)
+    ]
 
     assert seen == [100, 200, 300, 400, 500, 600, 600]
+
+
+async def test_decisions_that_follow_each_other_closely_leave_most_of_a_large_change_to_the_background():
+    stall = Stall(*(offer(str(number), available=2) for number in range(600)))
+    stall.market.snapshot()
+    stall.shelf.listed[:] = [replace(one, available=9) for one in stall.shelf.listed]
+    stall.shelf.version = "v2"
+
+    close = [sum(one.free == 9.0 for one in each.candidates) for each in stall.snapshots(3, every_s=0.001)]
+    later = [sum(one.free == 9.0 for one in each.candidates) for each in stall.snapshots(2, every_s=0.05)]
+    rests = []
+
+    async def rest() -> None:
+        rests.append(sum(one.free == 9.0 for one in stall.market.snapshot().candidates))
+
+    await stall.market.refresh(rest)
+
+    assert close == [10, 20, 30]
+    assert later == [80, 130]
+    assert rests[0] == 130 + 100 + 10, "a whole portion, and what a decision looks at meanwhile"
+    assert rests[-1] == 600
 
 
 def test_offers_that_are_only_seen_again_are_shown_as_seen_later_with_what_is_taken_off_them():
