@@ -207,6 +207,36 @@ async def test_a_machine_that_another_replica_took_is_refused_alone(postgres_dat
     assert desk.dropped == [a_deployment(2).id]
 
 
+async def test_what_one_of_a_group_did_not_know_is_known_to_none(postgres_database):
+    learned = Hold("fake", "fake:2", frozenset(), "attempt", at(0), deployment_id="dep-x", attempt=1)
+    async with postgres_database.write() as connection:
+        await holds.add(connection, learned)
+    desk = Desk(postgres_database)
+    before, after = (Knew(everything=False, beside=[(learned, was_known)]) for was_known in (False, True))
+
+    results = await desk.commit(intent(1, offer="fake:2", knew=before), intent(2, offer="fake:2", knew=after))
+
+    assert isinstance(results[0], CapacityTaken)
+    assert results[1] is None
+    assert desk.count.writes == 1
+
+
+async def test_a_purchase_that_knew_of_all_takes_one_journey(postgres_database):
+    held = Hold("fake", "fake:1", frozenset(), "attempt", at(0), deployment_id="dep-x", attempt=1)
+    async with postgres_database.write() as connection:
+        await holds.add(connection, held)
+    desk = Desk(postgres_database)
+    await desk.commit(intent(1, offer="fake:9"))
+    driver = postgres_database._lane._driver
+    asked = []
+    driver.add_query_logger(lambda record: asked.append(record.query))
+
+    assert await desk.commit(intent(2, knew=Knew(everything=False, beside=[(held, True)]))) == [None]
+
+    assert len(asked) == 1
+    assert await desk.stored() == [a_deployment(1).id, a_deployment(2).id]
+
+
 async def test_who_came_too_late_is_told_of_all_that_was_taken_lately(postgres_database):
     async with postgres_database.write() as connection:
         for number, moment in ((1, at(0)), (2, at(0)), (3, at(-60))):
