@@ -1,5 +1,6 @@
 """One provider's offers as candidates, kept up to date offer by offer: what did not change is not made anew."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -22,8 +23,8 @@ class Shelf:
         self._candidate = candidate
         self._listed: Mapping[str, Offer] = _NOTHING
         self._heading_for: Mapping[str, Offer] = _NOTHING
-        self._waiting: dict[str, list[Offer]] = {}
-        """What `_heading_for` has, new or otherwise, that has not been looked at; by family."""
+        self._waiting: deque[tuple[str, list[Offer]]] = deque()
+        """What `_heading_for` has, new or otherwise, that has not been looked at: some of a family at a time."""
         self._candidates: dict[str, Candidate] = {}
         self._sharing: dict[str, dict[str, None]] = {}
         self._racks: dict[str, Rack] = {}
@@ -72,10 +73,10 @@ class Shelf:
             self._head_for(listed)
         done: list[str] = []
         while self._waiting and (most is None or len(done) < most):
-            family, offers = self._waiting.popitem()
+            family, offers = self._waiting.popleft()
             now = offers if most is None else offers[: most - len(done)]
             if len(now) < len(offers):
-                self._waiting[family] = offers[len(now) :]
+                self._waiting.appendleft((family, offers[len(now) :]))
             self._bring(family, now)
             done += [offer.id for offer in now]
         if not self._waiting:
@@ -83,15 +84,27 @@ class Shelf:
         return done
 
     def _head_for(self, listed: Mapping[str, Offer]) -> None:
-        """Remember what has to be done, and let go of what is gone."""
-        before = self._candidates
-        self._remove([known.offer for offer_id, known in before.items() if offer_id not in listed])
-        self._waiting = {}
-        for offer_id, offer in listed.items():
-            known = before.get(offer_id)
-            if known is None or known.offer is not offer:
-                self._waiting.setdefault(offer.gpu.family, []).append(offer)
+        """Remember what has to be done, and let go of what is gone. What waits longest is done first: however often the
+        market changes, each offer has its turn.
+        """
+        gone = (known.offer for offer_id, known in self._candidates.items() if offer_id not in listed)
+        self._remove(list(gone))
+        line: list[tuple[str, list[Offer]]] = []
+        for _, offers in self._waiting:
+            line += self._news(found for offer in offers if (found := listed.get(offer.id)))
+        waited = {offer.id for _, offers in line for offer in offers}
+        line += self._news(offer for offer_id, offer in listed.items() if offer_id not in waited)
+        self._waiting = deque(line)
         self._heading_for = listed
+
+    def _news(self, offers: Iterable[Offer]) -> Iterable[tuple[str, list[Offer]]]:
+        """Those of them that are others than the candidates have, by family."""
+        found: dict[str, list[Offer]] = {}
+        for offer in offers:
+            known = self._candidates.get(offer.id)
+            if known is None or known.offer is not offer:
+                found.setdefault(offer.gpu.family, []).append(offer)
+        return found.items()
 
     def _bring(self, family: str, offers: Sequence[Offer]) -> None:
         """Offers of one family: new, changed, or the same as before and seen later, which nearly all of them are."""

@@ -20,6 +20,8 @@ _CHECK_S = 20.0
 _SCORES_S = 2.0
 _REST_S = 0.02
 """Between two portions of work on the whole market: it takes a tenth of the loop's time, for some seconds."""
+_RESTS = 5
+"""So many while requests wait to be answered, and no more: the market must not grow old under load."""
 _FIGURES_S = 10.0
 """The market's figures for a scraper, who comes every 15 s: a walk over all offers."""
 _EMULATOR_S = 30.0
@@ -103,16 +105,30 @@ async def follow(aurora: Aurora) -> None:
             group.create_task(_follow_emulator(aurora), name="emulator")
 
 
+async def rest(clock: Clock, pressed: Callable[[], bool]) -> None:
+    """Between two portions of work that nobody waits for."""
+    for _ in range(_RESTS):
+        await clock.sleep(_REST_S)
+        if not pressed():
+            return
+
+
 async def keep_fresh(aurora: Aurora) -> None:
     """What every role needs for its decisions and figures: the market as it is now."""
     clock, report = aurora.clock, aurora.outages
 
-    async def rest() -> None:
-        await clock.sleep(_REST_S)
+    async def between_portions() -> None:
+        await rest(clock, lambda: aurora.routing.pressed)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(
-            every(_SCORES_S, lambda: aurora.market.refresh(rest), name="scores", clock=clock, report=report),
+            every(
+                _SCORES_S,
+                lambda: aurora.market.refresh(between_portions),
+                name="scores",
+                clock=clock,
+                report=report,
+            ),
             name="scores",
         )
         group.create_task(

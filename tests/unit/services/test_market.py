@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from aurora.db.repositories.holds import Hold
-from aurora.domain.gpu import GpuQuery
+from aurora.domain.gpu import GpuModel, GpuQuery
 from aurora.domain.health import ProviderStatus
 from aurora.domain.offer import Offer
 from aurora.domain.region import RegionTable
@@ -365,6 +365,21 @@ def test_of_a_large_change_each_decision_sees_some_more_and_what_is_gone_at_once
     assert seen[0] == {2.0: 1198, 1.0: 1, 9.0: 100}
     assert seen[1] == {2.0: 1098, 1.0: 1, 9.0: 200}
     assert seen[12] == {9.0: 1298, 8.0: 1}
+
+
+def test_however_often_a_large_market_changes_each_offer_has_its_turn():
+    families = {name: GpuModel(name, "pcie", 40) for name in ("a100", "h100", "l40s")}
+    listed = [replace(offer(f"{name}-{n}"), gpu=gpu) for name, gpu in families.items() for n in range(150)]
+    stall = Stall(*listed)
+    stall.market.snapshot()
+
+    for reading in range(1, 7):
+        stall.shelf.listed[:] = [replace(one, available=10 + reading) for one in stall.shelf.listed]
+        stall.shelf.version = f"v{reading + 1}"
+        (snapshot,) = stall.snapshots(1, every_s=0.1)
+
+    assert min(one.free for one in snapshot.candidates) > 10, "all were looked at since the first change"
+    assert max(one.free for one in snapshot.candidates) == 16
 
 
 def test_a_decision_looks_at_so_many_changed_offers_of_all_markets_together():

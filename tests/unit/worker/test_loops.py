@@ -7,7 +7,7 @@ import pytest
 
 from aurora.domain.errors import AuroraError, DatabaseUnavailable, Unavailable
 from aurora.telemetry.outages import Outages
-from aurora.worker.loops import every
+from aurora.worker.loops import every, rest
 from tests.fakes.clock import FakeClock, settle
 
 
@@ -124,3 +124,15 @@ async def test_cancelling_is_clean(while_sleeping):
         await loop.task
     assert loop.lines.told == []
     assert loop.clock.sleeping == 0
+
+
+async def test_work_that_nobody_waits_for_rests_longer_while_requests_wait_but_not_for_ever():
+    clock = FakeClock()
+
+    await rest(clock, lambda: False)
+    alone = clock.elapsed
+    await rest(clock, lambda: clock.elapsed < 3 * alone)
+    until_it_was_quiet = clock.elapsed - alone
+    await rest(clock, lambda: True)
+
+    assert (alone, until_it_was_quiet, clock.elapsed) == pytest.approx((0.02, 0.04, 0.16))
