@@ -84,12 +84,16 @@ class Lean:
             try:
                 await self._driver.execute(definition)
             except Exception as exc:
-                if _sqlstate(exc) not in _MAY_NOT:
+                if sqlstate(exc) not in _MAY_NOT:
                     raise
                 self._defined[definition] = False
             else:
                 self._defined[definition] = True
         return self._defined[definition]
+
+    def forget(self, definition: str) -> None:
+        """The session does not have it, although it was told: it is not told again on this connection."""
+        self._defined[definition] = False
 
     async def alone(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> _Rows:
         """Before any other: a transaction of its own, in one journey."""
@@ -134,7 +138,7 @@ class Lane:
                     await driver.execute("COMMIT;")
             except BaseException as exc:
                 await self._undo(lean, driver, exc)
-                if _sqlstate(exc) is not None:
+                if sqlstate(exc) is not None:
                     raise _as_sqlalchemy(exc) from exc
                 raise
             finally:
@@ -192,14 +196,14 @@ def _in_words(statement: ClauseElement, dialect: Dialect) -> _Words:
     )
 
 
-def _sqlstate(exc: BaseException) -> str | None:
+def sqlstate(exc: BaseException) -> str | None:
     """Of what the server said; None for anything else. (The driver is not imported here: SQLite goes without it.)"""
     state: str | None = getattr(exc, "sqlstate", None)
     return state
 
 
 def _is_integrity(exc: BaseException) -> bool:
-    return (_sqlstate(exc) or "").startswith(_INTEGRITY)
+    return (sqlstate(exc) or "").startswith(_INTEGRITY)
 
 
 def _as_sqlalchemy(exc: BaseException) -> DBAPIError:

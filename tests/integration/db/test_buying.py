@@ -173,6 +173,19 @@ async def test_a_new_connection_is_told_the_function_again(postgres_database):
     assert await count(postgres_database) == 2
 
 
+async def test_behind_a_pooler_that_gives_another_session_it_takes_several_steps(postgres_database):
+    assert await buy(postgres_database, MINE)
+    lane = postgres_database._lane
+    (definition,) = lane._defined
+    function = definition.removeprefix("CREATE OR REPLACE FUNCTION ").partition("(")[0]
+    await lane._driver.execute(f"DROP FUNCTION {function}")
+
+    assert not await buy(postgres_database, MINE, known=[MINE])
+
+    assert await count(postgres_database) == 1
+    assert lane._defined == {definition: False}
+
+
 @pytest.fixture
 async def humble(databases):
     """The database of a user who may define nothing, and that of its owner."""

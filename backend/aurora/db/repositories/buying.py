@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.bundle import Bundle, Shapes, insert_of
-from aurora.db.lane import Lean
+from aurora.db.lane import Lean, sqlstate
 from aurora.db.repositories.holds import Hold, lock_keys, machines_of
 from aurora.db.tables import idempotency_keys
 
@@ -33,6 +33,7 @@ _BEFORE = """
   END IF;
 """
 """The locks first, in one order for all: each statement of the function sees what was committed before it began."""
+_NO_SUCH_FUNCTION = "42883"
 _FORGET = """
   DELETE FROM idempotency_keys AS old USING json_populate_recordset(NULL::idempotency_keys, {rows}) AS fresh
   WHERE (old.tenant, old.operation, old.key) = (fresh.tenant, fresh.operation, fresh.key)
@@ -53,15 +54,20 @@ async def at_once(
     if not await connection.knows(definition):
         return False
     documents = bundle.documents(connection.dialect)
-    found = await connection.alone(
-        call,
-        {
-            "keys": lock_keys(wanted),
-            "known": list(known),
-            **machines_of(wanted),
-            **{f"rows_{place}": document for place, document in enumerate(documents)},
-        },
-    )
+    values = {
+        "keys": lock_keys(wanted),
+        "known": list(known),
+        **machines_of(wanted),
+        **{f"rows_{place}": document for place, document in enumerate(documents)},
+    }
+    try:
+        found = await connection.alone(call, values)
+    except Exception as exc:
+        if sqlstate(exc) != _NO_SUCH_FUNCTION:
+            raise
+        # A pooler gave us another session than the one that was told.
+        connection.forget(definition)
+        return False
     return any(row["bought"] for row in found.mappings())
 
 
@@ -84,7 +90,7 @@ def _function(shapes: Shapes) -> tuple[str, TextClause]:
     )
     given = ", ".join(f"CAST(:{one} AS json)" for one in documents)
     call = text(
-        f"SELECT {name}(CAST(:keys AS bigint[]), CAST(:offers AS text[]), CAST(:names AS text[]), "  # nosec B608 - names of our own
+        f"SELECT {name}(CAST(:keys AS bigint[]), CAST(:offers AS text[]), CAST(:names AS text[]), "
         f"CAST(:shared AS text[]), CAST(:known AS text[]), {given}) AS bought"
     )
     return definition, call
