@@ -101,6 +101,11 @@ class House:
         await eventually(accepted)
         return found[0]
 
+    async def limit_the_tenant(self, **quotas: int) -> None:
+        """The one that all wishes are of."""
+        reply = await self.ask("PATCH", "/api/v1/tenants/default", json={"limits": {"quotas": quotas}})
+        assert reply.status == 200, reply
+
     async def is_ready(self) -> bool:
         return (await self.ask("GET", "/ready")).status == 200
 

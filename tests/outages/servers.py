@@ -22,6 +22,11 @@ _COMMIT = b"COMMIT;\x00"
 _PURCHASE = b" chosen at $"
 """In the event that is written with every purchase, and by nothing else."""
 _COMMITTED = b"COMMIT\x00"
+_BEGIN, _ROLLBACK = b"BEGIN;", b"ROLLBACK;"
+_SYNC = b"S\x00\x00\x00\x04"
+"""The end of a statement's messages, which commits it where no transaction was begun."""
+_READY = b"Z\x00\x00\x00\x05I"
+"""The server's word that nothing is open any more."""
 
 
 class FailingPostgres(PostgresServer):
@@ -152,25 +157,27 @@ class Line:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self.cut_at_commit: str | None = None
-        """`before` or `after` the COMMIT of the next purchase is done by the server the client loses its connection."""
-        self.cuts = 0
+        """`before` or `after` the next purchase is committed by the server the client loses its connection."""
+        self.cuts: list[str] = []
+        """Of each: was it committed by a COMMIT, or by the end of its only statement?"""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inside, outside = await asyncio.open_connection(*self._target)
-        buys = False
+        buys = begun = False
         answers = asyncio.create_task(_copy(inside, writer))
         try:
             while data := await reader.read(65536):
-                buys = buys or _PURCHASE in data
-                if buys and self.cut_at_commit is not None and _COMMIT in data:
+                buys, begun = buys or _PURCHASE in data, begun or _BEGIN in data
+                commits = _COMMIT in data if begun else data.endswith(_SYNC)
+                if buys and self.cut_at_commit is not None and commits:
                     when, self.cut_at_commit = self.cut_at_commit, None
-                    self.cuts += 1
+                    self.cuts.append("commit" if begun else "statement")
                     await _cancelled(answers)
                     if when == "after":
                         outside.write(data)
-                        assert _COMMITTED in await inside.read(65536)
+                        await inside.readuntil(_COMMITTED if begun else _READY)
                     return
-                buys = buys and _COMMIT not in data
+                buys, begun = buys and not commits, begun and not (_COMMIT in data or _ROLLBACK in data)
                 outside.write(data)
                 await outside.drain()
         except OSError:
