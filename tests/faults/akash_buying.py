@@ -132,7 +132,7 @@ def create() -> Iterator[tuple[Cell, ...]]:
         BUSY,
         under="provisioning",
         after="running",
-        creates=12,
+        creates=30,
         provider=SHAKEN,
         why="A 429 was refused at the door: the very same create may be repeated after the pause.",
     )

@@ -173,7 +173,7 @@ def create() -> Iterator[tuple[Cell, ...]]:
         under="provisioning",
         after="running",
         attempts=1,
-        creates=12,
+        creates=30,
         provider=SHAKEN,
         why="A 429 was refused at the door: the very same create may be repeated after the pause.",
     )
