@@ -76,7 +76,13 @@ class Lean:
         if not self.begun:
             self.begun = True
             await self._driver.execute("BEGIN;")
-        return await self.alone(statement, parameters)
+        return await self._ask(statement, parameters)
+
+    async def alone(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> _Rows:
+        """A transaction of its own, in one journey. Nothing may have been executed before it."""
+        if self.begun:
+            raise RuntimeError("the transaction has begun: this statement would only be a part of it")
+        return await self._ask(statement, parameters)
 
     async def knows(self, definition: str) -> bool:
         """Whether the session has this, which is told to each connection once; not everybody may define something."""
@@ -95,8 +101,7 @@ class Lean:
         """The session does not have it, although it was told: it is not told again on this connection."""
         self._defined[definition] = False
 
-    async def alone(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> _Rows:
-        """Before any other: a transaction of its own, in one journey."""
+    async def _ask(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> _Rows:
         words = self._known.get(statement)
         if words is None:
             words = self._known[statement] = _in_words(statement, self.dialect)

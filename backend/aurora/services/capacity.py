@@ -119,7 +119,7 @@ class CapacityOverlay:
 
     def _has(self, hold: Hold) -> bool:
         """Exactly as it is?"""
-        key = _key(hold)
+        key = hold.key
         return (self._refusals.get(key) if isinstance(key, str) else self._attempts.get(key)) == hold
 
     def knowledge(self) -> "Knowledge":
@@ -128,7 +128,7 @@ class CapacityOverlay:
 
     def learned_at(self, hold: Hold) -> int:
         """Under which version this hold of another replica became known; of our own -1."""
-        return self._learned.get(_key(hold), -1)
+        return self._learned.get(hold.key, -1)
 
     def beside(self, hold: Hold) -> Iterable[Hold]:
         """The holds on the same offer, or on a machine that it shares."""
@@ -139,7 +139,7 @@ class CapacityOverlay:
         for hold in unknown:
             if not self.held(hold):
                 self._put(hold)
-                self._learned[_key(hold)] = self._version
+                self._learned[hold.key] = self._version
 
     def follow(
         self, holds: Iterable[Hold], *, read_at: datetime, changed: Iterable[Hold] | None = None
@@ -149,7 +149,7 @@ class CapacityOverlay:
         `changed`: of `holds` those that are others than at the reading before; None: any may be. True when nothing
         stayed that the database did not have.
         """
-        there = {_key(hold): hold for hold in holds}
+        there = {hold.key: hold for hold in holds}
         young = read_at - _COMMITTED_BY
         certain = True
         for attempt, held in list(self._attempts.items()):
@@ -205,13 +205,6 @@ class Knowledge:
     def beside(self, hold: Hold) -> Iterable[tuple[Hold, bool]]:
         """All that is held now where this hold is, and whether it was known."""
         return ((one, self(one)) for one in self._overlay.beside(hold))
-
-
-def _key(hold: Hold) -> tuple[str, int] | str:
-    """An attempt has one hold, an offer one refusal."""
-    if hold.deployment_id is None or hold.attempt is None:
-        return hold.offer_id
-    return (hold.deployment_id, hold.attempt)
 
 
 def _discard(index: dict[Name, dict[object, Hold]], name: Name, key: object) -> None:

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from aurora.db.repositories.holds import Hold
 from aurora.domain.deployment import AttemptState
+from aurora.domain.money import usd_text
 from aurora.domain.naming import InstanceName, deployment_key
-from aurora.domain.records import Attempt
+from aurora.domain.records import Attempt, DeploymentEvent
 from aurora.domain.request import ComputeRequest
 from aurora.routing.decision import RankedOffer
 
@@ -73,4 +74,17 @@ def hold_for(attempt: Attempt, ranked: RankedOffer) -> Hold:
         deployment_id=attempt.deployment_id,
         attempt=attempt.number,
         size=ranked.fit.capacity_needed,
+    )
+
+
+def intended(attempt: Attempt) -> DeploymentEvent:
+    """What the deployment's story says of it."""
+    price = f"${usd_text(attempt.decided_usd_per_hour)}/h ({attempt.price_kind})"
+    return DeploymentEvent(
+        attempt.deployment_id,
+        attempt.intent_at,
+        "intent",
+        f"{attempt.offer_id} chosen at {price}",
+        attempt=attempt.number,
+        data={"name": attempt.name},
     )

@@ -134,9 +134,7 @@ async def _written(intents: Sequence[Intent], connection: AsyncConnection) -> Ou
 async def _written_at_once(
     intents: Sequence[Intent], bought: Sequence[Purchase], connection: AsyncConnection
 ) -> bool:
-    """In one journey, which is possible where nothing is counted and nobody was faster: nearly always."""
-    if any(map(_counted, intents)):
-        return False
+    """In one journey, which is possible in the lane (where nothing is counted) and when nobody was faster."""
     bundle = Bundle()
     for one in intents:
         _put(bundle, one)

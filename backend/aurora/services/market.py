@@ -170,7 +170,7 @@ class Market:
         is small.
         """
         while self._behind:
-            self._looked_at = float("-inf")
+            self._looked_at = float("-inf")  # a whole portion, however lately a decision looked
             self.snapshot()
             await rest()
         now = self._clock.monotonic()

@@ -18,8 +18,8 @@ from aurora.domain.clock import Clock
 from aurora.domain.deployment import DeploymentStatus
 from aurora.domain.errors import Conflict, DatabaseUnavailable, NotFound
 from aurora.domain.event_loop import OneByOne
-from aurora.domain.money import usd_text, usd_up
-from aurora.domain.records import Attempt, Deployment, DeploymentEvent, RouteAnswer
+from aurora.domain.money import usd_up
+from aurora.domain.records import Attempt, Deployment, RouteAnswer
 from aurora.domain.request import ComputeRequest
 from aurora.domain.tenant import Quotas
 from aurora.routing.decision import Decision, RankedOffer
@@ -29,7 +29,7 @@ from aurora.services.candidates import RoutingIdentity
 from aurora.services.capacity import CapacityOverlay
 from aurora.services.decision_record import DecisionContext, decision_record
 from aurora.services.deployments import shown
-from aurora.services.intent import attempt_on, hold_for, new_id
+from aurora.services.intent import attempt_on, hold_for, intended, new_id
 from aurora.services.intent_book import Intent, IntentBook, Purchase
 from aurora.services.market import Market
 from aurora.services.policy_desk import PolicyDesk
@@ -238,7 +238,7 @@ class RouteService:
                 attempt,
                 hold=hold_for(attempt, decision.chosen),
                 knew=self._parts.overlay.knowledge(),
-                event=_intended(deployment, attempt),
+                event=intended(attempt),
                 quotas=quotas,
                 key=None if idempotency is None else _binding(idempotency, deployment),
             )
@@ -320,14 +320,6 @@ class RouteService:
                 raise NotFound(f"no deployment {deployment_id}")
             record = await decisions.find(connection, view.deployment.decision_id, tenant=None)
         return stored_answer(shown(view), record or {}, clock=self._parts.clock)
-
-
-def _intended(deployment: Deployment, attempt: Attempt) -> DeploymentEvent:
-    price = f"${usd_text(attempt.decided_usd_per_hour)}/h ({attempt.price_kind})"
-    text = f"{attempt.offer_id} chosen at {price}"
-    return DeploymentEvent(
-        deployment.id, deployment.created_at, "intent", text, attempt=1, data={"name": attempt.name}
-    )
 
 
 def _binding(asked: Idempotency, deployment: Deployment) -> Binding:

@@ -88,7 +88,13 @@ class Takers:
         for gpu, found in self._held.items():
             if query.matches(gpu):
                 for reason, offers in found.items():
-                    held.setdefault(reason, {}).update(offers)
+                    sums = held.setdefault(reason, {})
+                    # Two launches on one offer may have been met on different GPUs of its machine.
+                    both = {
+                        one: round(sums[one] + offers[one], _PLACES) for one in sums.keys() & offers.keys()
+                    }
+                    sums.update(offers)
+                    sums.update(both)
 
 
 def held_of(all_takers: Iterable[Takers], query: GpuQuery) -> Mapping[str, Mapping[str, float]]:

@@ -101,6 +101,8 @@ async def test_its_verdict_is_that_of_the_step_by_step_look(postgres_database):
         known = [one for one in held if rng.random() < 0.5]
         async with postgres_database.write() as connection:
             rivals = await holds.rivals(connection, wanted)
+        present = [one for one in held if one.expires_at is None or one.expires_at > at(0)]
+        assert set(rivals) == {one for one in present if any(map(one.touches, wanted))}
 
         bought = await buy(postgres_database, *wanted, known=known)
 

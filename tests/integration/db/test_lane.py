@@ -213,6 +213,20 @@ async def test_a_lean_job_runs_on_sqlite_too(sqlite_database):
     assert await notes(sqlite_database) == [1]
 
 
+async def test_what_is_to_be_a_transaction_of_its_own_is_no_part_of_another(place):
+    mine, other = place
+
+    async def job(lean) -> None:
+        await put(1)(lean)
+        await lean.alone(_PUT, {"id": 2, "said": "so"})
+
+    with pytest.raises(RuntimeError, match="has begun"):
+        await mine.transact(job, lean=True)
+    await mine.transact(lambda lean: lean.alone(_PUT, {"id": 3, "said": "so"}), lean=True)
+
+    assert await notes(other) == [3]
+
+
 class Deaf:
     """A connection whose other end is gone, without a word of it so far."""
 

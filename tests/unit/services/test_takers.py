@@ -75,6 +75,14 @@ def test_launches_on_one_offer_are_summed_by_reason_and_leave_nothing() -> None:
     assert held(takers) == {}
 
 
+def test_launches_on_one_offer_that_were_met_on_different_gpus_are_summed() -> None:
+    takers = Takers()
+    takers.put("vastai:1", A100, (hold("a", offer="1"),))
+    takers.put("vastai:2", SMALL, (hold("b", offer="1"), hold("c", offer="2")))
+
+    assert held(takers) == {"attempt": {"1": 2.0, "2": 1.0}}
+
+
 def test_what_a_decision_keeps_stays_what_it_was() -> None:
     takers = Takers()
     takers.put("vastai:1", A100, (hold("a"),))

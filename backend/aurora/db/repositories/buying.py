@@ -13,21 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aurora.db.bundle import Bundle, Shapes, insert_of
 from aurora.db.lane import Lean, sqlstate
-from aurora.db.repositories.holds import Hold, lock_keys, machines_of
+from aurora.db.repositories import holds
+from aurora.db.repositories.holds import Hold
 from aurora.db.tables import idempotency_keys
 
+_ON_MACHINES = holds.ON_MACHINES.format(offers="p_offers", names="p_names", shared="p_shared")
 _BEFORE = """
   PERFORM pg_advisory_xact_lock(key) FROM unnest(p_keys) AS wanted(key);
   IF EXISTS (
-    SELECT FROM capacity_holds AS held
-    WHERE (
-      held.offer_id = ANY(p_offers) OR CAST(held.resources AS jsonb) ?| p_names AND EXISTS (
-        SELECT FROM json_array_elements_text(held.resources) AS used(name)
-        WHERE held.provider || ':' || used.name = ANY(p_shared)
-      )
-    )
-    AND (held.expires_at IS NULL OR held.expires_at > now())
-    AND NOT COALESCE(held.deployment_id || '#' || held.attempt, held.offer_id) = ANY(p_known)
+    SELECT FROM capacity_holds
+    WHERE {machines} AND {present} AND NOT {name} = ANY(p_known)
   ) THEN
     RETURN false;
   END IF;
@@ -55,9 +50,9 @@ async def at_once(
         return False
     documents = bundle.documents(connection.dialect)
     values = {
-        "keys": lock_keys(wanted),
+        "keys": holds.lock_keys(wanted),
         "known": list(known),
-        **machines_of(wanted),
+        **holds.machines_of(wanted),
         **{f"rows_{place}": document for place, document in enumerate(documents)},
     }
     try:
@@ -74,6 +69,7 @@ async def at_once(
 @lru_cache(maxsize=64)
 def _function(shapes: Shapes) -> tuple[str, TextClause]:
     """Its definition, and how it is called."""
+    before = _BEFORE.format(machines=_ON_MACHINES, present=holds.PRESENT, name=holds.NAME)
     steps = []
     for place, (table, columns) in enumerate(shapes):
         if table is idempotency_keys:
@@ -81,7 +77,7 @@ def _function(shapes: Shapes) -> tuple[str, TextClause]:
         steps.append(f"  {insert_of(table.name, columns, rows=f'p_rows_{place}')};\n")
     documents = [f"rows_{place}" for place in range(len(shapes))]
     takes = ", ".join(f"p_{one} json" for one in documents)
-    body = "".join((_BEFORE, *steps))
+    body = "".join((before, *steps))
     name = f"pg_temp.aurora_buy_{hashlib.blake2b(body.encode(), digest_size=6).hexdigest()}"
     definition = (
         f"CREATE OR REPLACE FUNCTION {name}"

@@ -29,16 +29,21 @@ from aurora.domain.errors import AuroraError
 
 _LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS wanted(key)")
 _OFFERS = bindparam("offers", type_=ARRAY(String))
-_SHARED = text("""
-CAST(resources AS jsonb) ?| CAST(:names AS text[]) AND EXISTS (
+NAME = "COALESCE(deployment_id || '#' || attempt, offer_id)"
+"""A row's `Hold.name`, in Postgres's words."""
+ON_MACHINES = """
+(offer_id = ANY({offers}) OR CAST(resources AS jsonb) ?| {names} AND EXISTS (
   SELECT 1 FROM json_array_elements_text(resources) AS used(name)
-  WHERE provider || ':' || used.name = ANY(CAST(:shared AS text[]))
-)
-""")
-_PRESENT = or_(rows.c.expires_at.is_(None), rows.c.expires_at > func.now())
+  WHERE provider || ':' || used.name = ANY({shared})
+))
+"""
+"""Which rows are on these machines (`machines_of`), in Postgres's words."""
+PRESENT = "(expires_at IS NULL OR expires_at > now())"
+_PRESENT = text(PRESENT)
 _SAME_OFFER: ColumnElement[bool] = rows.c.offer_id == func.any(_OFFERS)
 _ON_OFFERS = select(rows).where(_SAME_OFFER, _PRESENT)
-_ON_MACHINES = select(rows).where(or_(_SAME_OFFER, _SHARED), _PRESENT)
+_GIVEN = {one: f"CAST(:{one} AS text[])" for one in ("offers", "names", "shared")}
+_ON_MACHINES = select(rows).where(text(ON_MACHINES.format(**_GIVEN)), _PRESENT)
 _OF_ATTEMPT = and_(rows.c.deployment_id == bindparam("own_id"), rows.c.attempt == bindparam("own_attempt"))
 _LATEST = (
     select(rows)
@@ -77,11 +82,16 @@ class Hold:
         return (f"{self.provider}:{one}" for one in self.resources)
 
     @property
-    def name(self) -> str:
+    def key(self) -> tuple[str, int] | str:
         """An attempt has one hold, an offer one refusal."""
         if self.deployment_id is None or self.attempt is None:
             return self.offer_id
-        return f"{self.deployment_id}#{self.attempt}"
+        return (self.deployment_id, self.attempt)
+
+    @property
+    def name(self) -> str:
+        """The key as the database can say it, see `NAME`."""
+        return self.key if isinstance(self.key, str) else "{}#{}".format(*self.key)
 
     def touches(self, other: "Hold") -> bool:
         """Are both on the same offer, or on a machine that both their offers share?"""
