@@ -79,9 +79,9 @@ async def test_who_comes_alone_does_not_wait():
 
 async def test_who_gave_up_in_line_does_not_hold_up_the_others():
     one_by_one = OneByOne()
-    await one_by_one.turn()
-    gives_up, stays = (asyncio.create_task(one_by_one.turn()) for _ in range(2))
+    first, gives_up, stays = (asyncio.create_task(one_by_one.turn()) for _ in range(3))
     await asyncio.sleep(0)
+    assert [task.done() for task in (first, gives_up, stays)] == [True, False, False]
     gives_up.cancel()
 
     async with asyncio.timeout(5):

@@ -7,7 +7,7 @@ import pytest
 
 from aurora.domain.errors import AuroraError, DatabaseUnavailable, Unavailable
 from aurora.telemetry.outages import Outages
-from aurora.worker.loops import every, rest
+from aurora.worker.loops import every, keep_fresh, rest
 from tests.fakes.clock import FakeClock, settle
 
 
@@ -136,3 +136,34 @@ async def test_work_that_nobody_waits_for_rests_longer_while_requests_wait_but_n
     await rest(clock, lambda: True)
 
     assert (alone, until_it_was_quiet, clock.elapsed) == pytest.approx((0.02, 0.04, 0.16))
+
+
+class Refreshing:
+    """A market that rests once in each refresh, and a process around it whose requests wait."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(auto=False)
+        self.outages = Outages(self.clock)
+        self.market = self.metrics = self
+        self.routing = self
+        self.pressed = True
+        self.rested: list[float] = []
+
+    async def refresh(self, rest=None) -> None:
+        if rest is not None:
+            began = self.clock.elapsed
+            await rest()
+            self.rested.append(self.clock.elapsed - began)
+
+
+async def test_the_market_is_kept_fresh_with_longer_rests_while_requests_wait():
+    aurora = Refreshing()
+    fresh = asyncio.create_task(keep_fresh(aurora))
+    await aurora.clock.run_for(1)
+    aurora.pressed = False
+    await aurora.clock.run_for(3)
+    fresh.cancel()
+    await asyncio.gather(fresh, return_exceptions=True)
+
+    pressed, quiet = aurora.rested
+    assert pressed > 2 * quiet > 0
