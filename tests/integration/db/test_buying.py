@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text
@@ -109,6 +110,29 @@ async def test_its_verdict_is_that_of_the_step_by_step_look(postgres_database):
         assert bought == ({one.name for one in rivals} <= {one.name for one in known})
         verdicts.append(bought)
     assert {True, False} == set(verdicts)
+
+
+async def test_a_purchase_looks_at_the_holds_on_its_machines_not_at_all_of_them(postgres_database):
+    """The server keeps a function's plans: those made while next to nothing was held must serve thousands of holds."""
+    for number in range(8):
+        assert await buy(postgres_database, replace(MINE, offer_id=f"fake:{number}", resources=frozenset()))
+    others = [replace(MINE, offer_id=f"x:{n}", resources=frozenset({f"x-{n}"})) for n in range(500)]
+    await put(postgres_database, *others)
+    before = await scans_of_all_holds(postgres_database)
+
+    assert await buy(postgres_database, replace(MINE, offer_id="fake:last"))
+
+    assert await scans_of_all_holds(postgres_database) == before
+
+
+async def scans_of_all_holds(database: Database) -> int:
+    async def tell(connection) -> None:
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"), {})
+
+    await database.transact(tell, lean=True)
+    asked = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'capacity_holds'"
+    async with database.read() as connection:
+        return (await connection.execute(text(asked))).scalar_one()
 
 
 async def test_of_two_at_the_same_time_the_second_sees_what_the_first_committed(postgres_database):

@@ -20,8 +20,8 @@ from aurora.settings import load_settings
 from tests.e2e.stack import start
 from tests.fakes.clock import FakeClock
 
-FIRST, BEFORE, HEAD = "0001", "0002", "0003"
-"""The first revision, that of the release before this one, and this one's."""
+FIRST, BETWEEN, BEFORE, HEAD = "0001", ("0002",), "0003", "0004"
+"""The first revision, those after it, that of the release before this one, and this one's."""
 _MADE_BY_MIGRATION = frozenset({"installation", "tenants"})
 
 
@@ -210,9 +210,9 @@ async def test_what_would_be_done_is_told_and_not_done(place):
     assert await part.ended() == 0, part.text
 
     assert (told.current, told.head) == (FIRST, HEAD)
-    assert [revision for revision, _ in told.steps] == [BEFORE, HEAD]
+    assert [revision for revision, _ in told.steps] == [*BETWEEN, BEFORE, HEAD]
     assert part.said[0] == f"Database is at schema {FIRST}, the newest known is {HEAD}"
-    assert [line.split()[0] for line in part.said[2:4]] == [BEFORE, HEAD]
+    assert [line.split()[0] for line in part.said[2:5]] == [*BETWEEN, BEFORE, HEAD]
     assert (await pending(place.engine)).current == FIRST
 
 
