@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from aurora.cli.fast_loop import fast_loop
 from tests.databases import Databases
 from tests.e2e.stack import Part, Stack, stack
 from tests.load.asking import Answers, at_rate, quantile, requests, router
@@ -167,8 +168,9 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def main() -> int:
     """Exit code 1 when the limit was not kept."""
     asked = arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(measure(asked, Path(folder)))
+    # The asker shares the processors with whom it asks: it takes the least of them on the faster loop.
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=fast_loop()) as runner:
+        report = runner.run(measure(asked, Path(folder)))
     print(json.dumps(report, indent=1))  # noqa: T201 - a tool prints
     return 0 if report["kept"] else 1
 

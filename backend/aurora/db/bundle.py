@@ -6,7 +6,7 @@ end, so their order is free.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -83,14 +83,14 @@ def insert_of(table: str, columns: Iterable[str], *, rows: str) -> str:
 
 
 _Encoder = Callable[[Any], Any]
+_Encoders = tuple[tuple[str, str, _Encoder | None], ...]
+"""Of each column: its name, the same as a plain text, and what makes of a value what the driver would be given."""
 
 
 @lru_cache(maxsize=64)
-def _encoders(table: Table, columns: _Columns, dialect: Dialect) -> dict[str, tuple[str, _Encoder | None]]:
-    """Of each column its name as a plain text (SQLAlchemy's own kind is slow to write) and what makes of a value what the
-    driver would be given; a JSON column's value stays the data that it is.
-    """
-    return {name: (str(name), _encoder(table.c[name], dialect)) for name in columns}
+def _encoders(table: Table, columns: _Columns, dialect: Dialect) -> _Encoders:
+    """SQLAlchemy's own kind of text is slow to write; a JSON column's value stays the data that it is."""
+    return tuple((name, str(name), _encoder(table.c[name], dialect)) for name in columns)
 
 
 def _encoder(column: Column[Any], dialect: Dialect) -> _Encoder | None:
@@ -100,16 +100,13 @@ def _encoder(column: Column[Any], dialect: Dialect) -> _Encoder | None:
     return found
 
 
-def _document(rows: Sequence[Mapping[str, Any]], encoders: Mapping[str, tuple[str, _Encoder | None]]) -> str:
-    return json_text([dict(_encoded(row, encoders)) for row in rows])
-
-
-def _encoded(
-    row: Mapping[str, Any], encoders: Mapping[str, tuple[str, _Encoder | None]]
-) -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        plain, encode = encoders[name]
-        yield plain, value if encode is None else encode(value)
+def _document(rows: Sequence[Mapping[str, Any]], encoders: _Encoders) -> str:
+    return json_text(
+        [
+            {plain: row[name] if encode is None else encode(row[name]) for name, plain, encode in encoders}
+            for row in rows
+        ]
+    )
 
 
 def json_text(content: Any) -> str:

@@ -61,6 +61,7 @@ class GpuTable:
             self._specs.setdefault(spec.family, []).append(spec)
         self._aliases = dict(_all_aliases(self._specs, aliases))
         self._identified = lru_cache(maxsize=_REMEMBERED)(self._identify)
+        self._query_of = lru_cache(maxsize=_REMEMBERED)(self._in_table)
 
     @classmethod
     def load(cls) -> "GpuTable":
@@ -114,9 +115,16 @@ class GpuTable:
             raise InvalidRequest(
                 "gpu_type", f"not a GPU name (letters, digits, blanks, at most 64); try {', '.join(_POPULAR)}"
             )
+        found = self._query_of(text)
+        if isinstance(found, GpuName):
+            return self._query_outside_table(text.strip(), name=found, also=also)
+        return found
+
+    def _in_table(self, text: str) -> GpuQuery | GpuName:
+        """What the table has under this name, or the name as read. Raises InvalidRequest for a form or size it lacks."""
         name, alias = self._resolve(gpu_name.read(text))
         if alias is None:
-            return self._query_outside_table(text.strip(), name=name, also=also)
+            return name
         form = self._form_asked(alias.family, alias.form or name.form)
         return GpuQuery(alias.family, form, self._size_asked(alias.family, name))
 

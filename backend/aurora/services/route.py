@@ -1,10 +1,10 @@
 """`POST /route`: decide without I/O, commit the intent, answer. Creates happen in the background."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
@@ -34,7 +34,6 @@ from aurora.services.intent_book import Intent, IntentBook, Purchase
 from aurora.services.market import Market
 from aurora.services.policy_desk import PolicyDesk
 from aurora.services.ports import Caller, Idempotency
-from aurora.services.request_record import to_record
 from aurora.services.route_answer import decided_answer, stored_answer
 from aurora.services.sealing import Sealer
 from aurora.services.tenant_book import AnySpender, Spenders
@@ -231,7 +230,7 @@ class RouteService:
         purchase = None
         if decision.chosen is not None:
             deployment, attempt = self._intent(
-                decision.chosen, request, caller=caller, decision_id=context.id
+                decision.chosen, request, caller=caller, decision_id=context.id, asked=record["request"]
             )
             purchase = Purchase(
                 deployment,
@@ -268,8 +267,15 @@ class RouteService:
         self._parts.overlay.release(purchase.deployment.id, purchase.attempt.number)
 
     def _intent(
-        self, chosen: RankedOffer, request: ComputeRequest, *, caller: Caller, decision_id: str
+        self,
+        chosen: RankedOffer,
+        request: ComputeRequest,
+        *,
+        caller: Caller,
+        decision_id: str,
+        asked: Mapping[str, Any],
     ) -> tuple[Deployment, Attempt]:
+        """`asked`: the request as plain data."""
         now = self._parts.clock.now()
         deployment_id = new_id("dep")
         attempt = attempt_on(
@@ -288,7 +294,7 @@ class RouteService:
             status=DeploymentStatus.PENDING,
             phase="intent",
             wanted="running",
-            request=to_record(request),
+            request=asked,
             sealed_workload=self._parts.sealer.seal(request.workload),
             allowed_s=request.allowed_seconds,
             max_total_cost=request.max_total_cost or _default_cost(request),

@@ -38,3 +38,31 @@ async def test_requests_that_stand_in_line_press_for_a_moment(database):
         assert world.routing.pressed, "a moment ago there was a line"
         world.clock.advance(1)
         assert not world.routing.pressed
+
+
+class Turns:
+    """Counts the turns of the event loop, and notes in which of them something was decided."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.of_decisions: list[int] = []
+
+    async def count(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.now += 1
+
+    def decided(self, decision: object, *, seconds: float) -> None:
+        self.of_decisions.append(self.now)
+
+
+async def test_requests_that_come_together_are_decided_in_turns_of_their_own(database, monkeypatch):
+    async with setting(database, offers=[offer(str(number)) for number in range(5)]) as stage:
+        world, turns = await stage.boot(), Turns()
+        monkeypatch.setattr(world.seen, "decided", turns.decided)
+        counting = asyncio.create_task(turns.count())
+
+        await asyncio.gather(*(world.routing.route(request(), caller=CALLER) for _ in range(4)))
+        counting.cancel()
+
+    assert len(set(turns.of_decisions)) == len(turns.of_decisions) == 4
