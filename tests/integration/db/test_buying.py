@@ -125,6 +125,13 @@ async def test_a_purchase_looks_at_the_holds_on_its_machines_not_at_all_of_them(
     assert await scans_of_all_holds(postgres_database) == before
 
 
+async def test_no_list_of_holds_lies_beside_the_index_of_machines(postgres_database):
+    """Every look would read it from its beginning to its end."""
+    asked = "SELECT reloptions FROM pg_class WHERE relname = 'ix_capacity_holds_shared'"
+    async with postgres_database.read() as connection:
+        assert (await connection.execute(text(asked))).scalar_one() == ["fastupdate=off"]
+
+
 async def scans_of_all_holds(database: Database) -> int:
     async def tell(connection) -> None:
         await connection.execute(text("SELECT pg_stat_force_next_flush()"), {})
