@@ -16,7 +16,7 @@ def decided_answer(
     deployment_id: str | None = None,
     emulated: bool = False,
 ) -> RouteAnswer:
-    """The answer right after a decision; without ids it was a dry run."""
+    """The answer right after a decision; without a deployment it was a dry run."""
     chosen = decision.chosen
     counts = {reason: number for reason, number in decision.counts.items() if reason != "ranked"}
     if chosen is None:
@@ -32,7 +32,7 @@ def decided_answer(
         )
     offer = chosen.fit.offer
     return RouteAnswer(
-        status=DeploymentStatus.PROVISIONING.value,
+        status="dry_run" if deployment_id is None else DeploymentStatus.PROVISIONING.value,
         rationale=decision.rationale,
         decision_id=decision_id,
         deployment_id=deployment_id,

@@ -137,7 +137,7 @@ def test_an_option_that_cannot_be_read_is_named_before_anything_is_asked(aurora,
 
 
 def test_a_dry_run_deploys_nothing_and_needs_no_idempotency_key(aurora, standin):
-    standin.on("POST /route", route(deployment_id=None, decision_id=None))
+    standin.on("POST /route", route(deployment_id=None, decision_id=None, status="dry_run"))
 
     done = aurora(*ASK, "--dry-run", "--wait", "60s")
 

@@ -166,7 +166,7 @@ async def test_a_launched_machine_is_held_until_a_catalogue_read_that_began_late
         stage.shelf.listed[0] = replace(stage.shelf.listed[0], available=1)
         stage.shelf.bump()
 
-        assert (await world.routing.route(request(), caller=CALLER, dry_run=True)).status == "provisioning"
+        assert (await world.routing.route(request(), caller=CALLER, dry_run=True)).status == "dry_run"
 
 
 async def test_a_dry_run_writes_nothing(database):
@@ -175,6 +175,7 @@ async def test_a_dry_run_writes_nothing(database):
         answer = await world.routing.route(request(), caller=CALLER, dry_run=True)
 
         assert (answer.provider, answer.deployment_id, answer.decision_id) == ("fake", None, None)
+        assert answer.status == "dry_run", "nothing is being provisioned"
         async with database.read() as connection:
             for table in ("decisions", "deployments", "attempts", "capacity_holds"):
                 assert (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0  # noqa: S608

@@ -162,7 +162,7 @@ class RouteOut(BaseModel):
     price_age_seconds: float | None
     estimated_latency_ms: float | None
     deployment_id: str | None = Field(description="Null for a dry run and for no_capacity.")
-    status: str = Field(description="provisioning, with `wait` also running or failed; no_capacity.")
+    status: str = Field(description="provisioning, with `wait` also running or failed; no_capacity; dry_run.")
     reason: str | None
     decision_id: str | None
     rationale: str
