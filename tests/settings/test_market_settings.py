@@ -99,7 +99,7 @@ async def test_a_market_is_read_up_to_so_many_rows(database_url, market, rows, r
         assert len([*aurora.catalogue.offers()]) == read
 
 
-@pytest.mark.parametrize(("seconds", "found"), [(60, "no_capacity"), (900, "provisioning")])
+@pytest.mark.parametrize(("seconds", "found"), [(60, "no_capacity"), (900, "dry_run")])
 async def test_offers_older_than_the_maximum_age_are_stale(database_url, market, seconds, found):
     clock = FakeClock(auto=False)
     chosen = {"emulator_url": market.url, "offer_max_age": seconds, **UNMETERED}
