@@ -52,7 +52,10 @@ class Bundle:
         return tuple((table, tuple(rows[0])) for table, rows in self._rows.items())
 
     def documents(self, dialect: Dialect) -> list[str]:
-        """The rows as JSON, table by table."""
+        """The rows as JSON, table by table. Raises ValueError for rows of one table with different columns."""
+        for table, rows in self._rows.items():
+            if any(row.keys() != rows[0].keys() for row in rows[1:]):
+                raise ValueError(f"rows of {table.name} have different columns: some would be lost")
         return [
             _document(rows, _encoders(table, tuple(rows[0]), dialect)) for table, rows in self._rows.items()
         ]

@@ -118,3 +118,16 @@ def test_odd_values_are_written_whole(value, text):
 def test_what_no_column_holds_is_refused(value):
     with pytest.raises(TypeError, match="nothing that a column holds"):
         json_text(value)
+
+
+@pytest.mark.parametrize("more", [{"size": 2.0}, {}])
+async def test_rows_of_one_table_with_different_columns_are_refused_not_cut(postgres_database, more):
+    """Whatever only one of them has would be lost without a word."""
+    whole = holds.row_of(TAKEN)
+    less = {name: value for name, value in whole.items() if name != "size"}
+    bundle = Bundle()
+    bundle.add(capacity_holds, *((less, {**less, **more}) if more else (whole, less)))
+
+    with pytest.raises(ValueError, match="capacity_holds"):
+        async with postgres_database.write() as connection:
+            await bundle.write(connection)
